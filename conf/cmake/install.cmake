@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Where things go: the server to sbin, the client to bin, units where systemd looks. A configuration
+# that stands in /etc already is never overwritten.
+
+if(TARGET tsa)
+    install(TARGETS tsa RUNTIME DESTINATION "${CMAKE_INSTALL_SBINDIR}")
+endif()
+if(TARGET tsclient)
+    install(TARGETS tsclient RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endif()
+
+file(GLOB units CONFIGURE_DEPENDS systemd/*.service systemd/*.socket)
+install(FILES ${units} DESTINATION lib/systemd/system)
+if(EXISTS "${CMAKE_SOURCE_DIR}/systemd/tsa.sysusers")
+    install(FILES systemd/tsa.sysusers DESTINATION lib/sysusers.d RENAME tsa.conf)
+    install(FILES systemd/tsa.tmpfiles DESTINATION lib/tmpfiles.d RENAME tsa.conf)
+endif()
+
+file(GLOB samples CONFIGURE_DEPENDS conf/*.conf)
+install(FILES ${samples} DESTINATION "${CMAKE_INSTALL_DATADIR}/tsa")
+if(EXISTS "${CMAKE_SOURCE_DIR}/conf/tsa.conf")
+    install(CODE "
+        set(conf \"\$ENV{DESTDIR}${CMAKE_INSTALL_FULL_SYSCONFDIR}/tsa/tsa.conf\")
+        if(EXISTS \"\${conf}\")
+            message(STATUS \"Kept: \${conf}\")
+        else()
+            file(INSTALL \"${CMAKE_SOURCE_DIR}/conf/tsa.conf\"
+                 DESTINATION \"\$ENV{DESTDIR}${CMAKE_INSTALL_FULL_SYSCONFDIR}/tsa\")
+        endif()")
+endif()
