@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files replaced whole or not at all: written beside the target, synced, renamed over it, the folder synced. Mode, owner and
+ * (where asked) times are kept. A crash leaves the old file or the new one, and at most a temporary file that the next run removes.
+ */
+#ifndef TSA_BASE_SAFEFILE_H
+#define TSA_BASE_SAFEFILE_H
+
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "tsa/wire/edits.h"
+
+/* safefile_error_text tells what the last failing call of this thread could not do: "can not rename to ./x: Permission denied". */
+const char *safefile_error_text(void);
+
+/* safefile_read reads a whole file of at most limit octets into out (initialised by the caller, heap). RC_IO, RC_NOT_FOUND, RC_TOO_LARGE. */
+enum rc safefile_read(const char *path, size_t limit, struct wbuf *out) MUST_CHECK;
+
+/* A file mapped read-only; empty files give an empty view. */
+struct safefile_map {
+    struct bytes bytes;
+    int fd;
+};
+enum rc safefile_map_open(const char *path, struct safefile_map *out) MUST_CHECK;
+void safefile_map_close(struct safefile_map *map);
+
+/* safefile_write creates or replaces path with contents and mode. */
+enum rc safefile_write(const char *path, struct bytes contents, mode_t mode) MUST_CHECK;
+
+/* safefile_edit writes source with the edits made to target (which may be source itself), streaming unchanged ranges; mode, owner and
+ * extended attributes of source are kept, its times where keep_times. A symbolic link is followed: the file behind it is replaced. A file with several hard links is refused
+ * (RC_IO, text says so). The source must not have changed since before (its map): else RC_IO. */
+struct safefile_edit {
+    const char *source, *target;
+    const struct edits *edits;
+    const struct safefile_map *before;
+    bool keep_times;
+};
+enum rc safefile_edit(const struct safefile_edit *edit) MUST_CHECK;
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The PKCS #7 SignedData of an Authenticode signature: what it says of the file (SpcIndirectDataContent), its signatures (the
+ * primary and the nested ones, in the order in which signtool counts them), their timestamps, and the surgical change of one
+ * SignerInfo's unsigned attributes. Every other octet of the signature stays as it was, DER or not.
+ */
+#ifndef TSCLIENT_CONTAINER_SPC_H
+#define TSCLIENT_CONTAINER_SPC_H
+
+#include "tsa/wire/cms.h"
+#include "tsa/wire/edits.h"
+
+/* SpcIndirectDataContent: the digest of the file. */
+struct spc_indirect {
+    enum oid data_type;   /* OID_SPC_PE_IMAGE_DATA, ... ; OID_NONE when not of the table */
+    struct bytes data;    /* its value with tag; empty when absent */
+    enum digest alg;
+    struct bytes digest;
+};
+/* spc_indirect_parse reads the contents octets of the signed content. RC_SPC_CONTENT, RC_DIGEST_UNKNOWN. */
+enum rc spc_indirect_parse(struct bytes contents, struct spc_indirect *out) MUST_CHECK;
+
+enum spc_stamp_kind { SPC_STAMP_NONE, SPC_STAMP_LEGACY, SPC_STAMP_RFC3161 };
+
+#define SPC_MAX_SIGNATURES 16
+#define SPC_MAX_STAMPS 4
+
+struct spc_stamp {
+    enum spc_stamp_kind kind;
+    struct bytes value;   /* SignerInfo (legacy) or ContentInfo (RFC 3161), with tag */
+};
+
+struct spc_signature {
+    struct cms cms;       /* views into the signature; for nested ones into the attribute value */
+    unsigned depth;       /* 0 = primary */
+    struct spc_stamp stamps[SPC_MAX_STAMPS];
+    size_t num_stamps;    /* how many timestamp values of any kind stand there */
+};
+
+struct spc {
+    struct bytes pkcs7;
+    struct spc_signature signatures[SPC_MAX_SIGNATURES]; /* 0 = primary, then nested ones in attribute order, depth first */
+    size_t num;
+};
+
+/* spc_parse reads a whole signature, nested ones included. RC_CMS_*, RC_DER_*, RC_TOO_LARGE with too many. */
+enum rc spc_parse(struct bytes pkcs7, struct spc *out) MUST_CHECK;
+
+/* spc_content_digest hashes what messageDigest covers, for one signature. */
+enum rc spc_content_digest(const struct spc_signature *signature, uint8_t out[DIGEST_MAX]) MUST_CHECK;
+
+/* A change of one signature's timestamps: remove those there, add one. */
+struct spc_change {
+    size_t index;              /* of the signature */
+    enum spc_stamp_kind kind;  /* SPC_STAMP_NONE: only remove */
+    struct bytes value;        /* token, or the SignerInfo of a legacy reply */
+    struct bytes certificates; /* legacy: CertificateSet contents of the reply, added to that signature's set without duplicates */
+};
+
+/* spc_change writes the whole new PKCS #7 with one signature changed; attribute order, other attributes and every signed octet stay,
+ * lengths above grow (in the same form where they fit). Several changes: apply one after the other. RC_DER_*. */
+enum rc spc_change(struct bytes pkcs7, const struct spc_change *change, struct wbuf *out) MUST_CHECK;
+
+#endif
