@@ -77,6 +77,7 @@ struct bytes der_get_tlv(struct der *d, uint8_t tag);
 /* der_get_integer returns the contents of an INTEGER without redundant leading octets (its shortest form). */
 struct bytes der_get_integer(struct der *d);
 uint64_t der_get_uint(struct der *d);           /* 0 .. 2^64-1, else RC_DER_INTEGER */
+uint64_t der_get_uint_as(struct der *d, uint8_t tag); /* the same of an INTEGER under an IMPLICIT tag */
 bool der_get_bool(struct der *d);
 void der_get_null(struct der *d);
 struct bytes der_get_oid(struct der *d);        /* contents octets, checked */
