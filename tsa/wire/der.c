@@ -118,7 +118,7 @@ static bool peek(struct der *d, uint8_t tag, struct header *out)
         der_fail(d, RC_DER_TAG);
         return false;
     }
-    rc = read_header(bytes_of(d->in.data + d->at, d->end[d->depth] - d->at), d->rules, out);
+    rc = read_header(bytes_slice(d->in, d->at, d->end[d->depth] - d->at, NULL), d->rules, out);
     if (rc != RC_OK) {
         der_fail(d, rc);
     }
