@@ -363,9 +363,13 @@ int64_t gentime_diff_ns(struct gentime a, struct gentime b)
     if (__builtin_sub_overflow(a.sec, b.sec, &sec)) {
         return a.sec < b.sec ? INT64_MIN : INT64_MAX;
     }
-    if (sec < 0 && nsec > 0) { /* one sign for both, so that no step overflows where the sum would not */
+    /* One sign for both, so that no step overflows where the sum would not. */
+    if (sec < 0 && nsec > 0) {
         sec++;
         nsec -= NSEC_PER_SEC;
+    } else if (sec > 0 && nsec < 0) {
+        sec--;
+        nsec += NSEC_PER_SEC;
     }
     if (__builtin_mul_overflow(sec, NSEC_PER_SEC, &ns) || __builtin_add_overflow(ns, nsec, &ns)) {
         return sec < 0 ? INT64_MIN : INT64_MAX;
