@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The machine's clocks, or the simulated one that a test has put in their place. No time zones, no formatting: that is
+ * gentime's work.
+ */
+#include "tsa/base/now.h"
+
+#include <time.h>
+
+static struct now_source simulated;
+
+void now_set_source(const struct now_source *source)
+{
+    simulated = source ? *source : (struct now_source){0};
+}
+
+struct gentime now_real(void)
+{
+    struct gentime now;
+    struct timespec ts = {0};
+
+    if (simulated.real) {
+        simulated.real(simulated.arg, &now);
+        return now;
+    }
+    (void)clock_gettime(CLOCK_REALTIME, &ts);
+    return (struct gentime){.sec = ts.tv_sec, .nsec = (uint32_t)ts.tv_nsec};
+}
+
+int64_t now_mono_ns(void)
+{
+    struct timespec ts = {0};
+
+    if (simulated.mono_ns) {
+        return simulated.mono_ns(simulated.arg);
+    }
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
