@@ -21,6 +21,8 @@ good() {
             >"$dir/t/$stem.c"
     done
     cp "$lint/../../.clang-format" "$dir/t/.clang-format"
+    printf '#!/bin/sh\n# %s\ntrue\n' "$spdx" >"$dir/t/tool"
+    chmod +x "$dir/t/tool"
 }
 
 run() {
@@ -68,7 +70,7 @@ repeat() { # repeat COUNT LINE
 }
 
 good
-for name in floors.py sizes.py spdx.py words.py format.sh symbols.sh; do
+for name in floors.py sizes.py spdx.py words.py format.sh scripts.sh symbols.sh; do
     passes $name
 done
 
@@ -108,6 +110,9 @@ add notes.md "/tmp/some_jo""bs.0/x";                      fails words.py "somebo
 add notes.md "as the HANDBO""OK 3.4 says";                fails words.py 'a document outside the tree'
 
 add tsa/wire/one.c 'int  one_bad ( void );';              fails format.sh 'tsa/wire/one.c: '
+
+add tool 'if true; then';                                 fails scripts.sh 'tool: '
+chmod -x "$dir/t/tool";                                   fails scripts.sh 'tool: is not executable'
 
 add tsa/wire/one.c 'int one_count;';                      fails symbols.sh 'one_count is writable data'
 add tsa/wire/one.c 'int one_next(void); int one_next(void) { static int n = 7; return n++; }'
