@@ -5,28 +5,20 @@
  */
 #include "tsa/wire/oid.h"
 
-#include <string.h>
-
 #include "tsa/wire/der.h"
 
-static const struct {
-    struct {
-        const char *octets;
-        size_t len;
-    } contents;
-    const char *name;
-} table[OID_NUM] = {[OID_NONE] = {{"", 0}, "unknown"},
-#define OID_ROW(NAME, dotted, text, bytes) [OID_##NAME] = {{bytes, sizeof bytes - 1}, text},
-                    OID_TABLE(OID_ROW)
-#undef OID_ROW
+struct row {
+    const char *name, *octets;
+    size_t len;
 };
+
+#define OID_ROW(NAME, dotted, name, octets) [OID_##NAME] = {name, octets, sizeof octets - 1},
+static const struct row table[OID_NUM] = {OID_TABLE(OID_ROW)};
+#undef OID_ROW
 
 struct bytes oid_bytes(enum oid oid)
 {
-    if ((unsigned)oid >= OID_NUM) {
-        return BYTES_NONE;
-    }
-    return bytes_of(table[oid].contents.octets, table[oid].contents.len);
+    return (unsigned)oid < OID_NUM ? bytes_of(table[oid].octets, table[oid].len) : BYTES_NONE;
 }
 
 enum oid oid_find(struct bytes contents)
@@ -41,7 +33,7 @@ enum oid oid_find(struct bytes contents)
 
 const char *oid_name(enum oid oid)
 {
-    return (unsigned)oid < OID_NUM ? table[oid].name : table[OID_NONE].name;
+    return oid != OID_NONE && (unsigned)oid < OID_NUM ? table[oid].name : "unknown";
 }
 
 /* Each arc in groups of 7 bits, the last one without the top bit, the first one not zero. */
