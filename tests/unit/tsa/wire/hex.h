@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Octets written as hex digits with blanks between the parts, as the tests of the formats name them. A digit that is
+ * none, or an odd number of them, ends the test program.
+ */
+#ifndef TESTS_WIRE_HEX_H
+#define TESTS_WIRE_HEX_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "tsa/wire/bytes.h"
+
+#define HEX_MAX 4096
+
+struct hex {
+    uint8_t data[HEX_MAX];
+    size_t len;
+};
+
+static inline uint8_t hex_digit(char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = strchr(digits, c);
+
+    assert(c && at);
+    return (uint8_t)(at - digits);
+}
+
+/* hex appends the octets of text to *out and returns a view of all of them. */
+static inline struct bytes hex(struct hex *out, const char *text)
+{
+    while (*text) {
+        if (*text == ' ') {
+            text++;
+            continue;
+        }
+        assert(out->len < sizeof out->data);
+        out->data[out->len++] = (uint8_t)(hex_digit(text[0]) << 4 | hex_digit(text[1]));
+        text += 2;
+    }
+    return bytes_of(out->data, out->len);
+}
+
+#endif
