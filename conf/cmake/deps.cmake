@@ -49,6 +49,8 @@ if(NOT LLHTTP_FOUND AND TSA_LLHTTP_LIBRARY)
 elseif(NOT LLHTTP_FOUND)
     add_library(llhttp STATIC ${TSA_LLHTTP_SOURCES})
     target_compile_options(llhttp PRIVATE -w)
+    # Without it a chunk may end in anything, and a head in CR alone. Newer versions know no other mode.
+    target_compile_definitions(llhttp PRIVATE LLHTTP_STRICT_MODE=1)
     target_include_directories(llhttp SYSTEM PUBLIC "${TSA_LLHTTP_INCLUDE}")
 endif()
 
