@@ -23,7 +23,8 @@ struct chan_message {
 /*
  * Sending. Messages are gathered in a queue and go out in as few packets as they fit in. chan_begin starts a message and returns the
  * writer for its body; chan_end closes it. chan_flush sends what it can: true when all is gone, false when the peer's buffer is full
- * (try again when writable) or *out_rc says RC_IO (the peer is gone).
+ * (try again when writable) or *out_rc says RC_IO (the peer is gone). A queue that ran over its limit, or took a message that is too
+ * large, is broken for good: *out_rc says RC_TOO_LARGE or RC_NO_MEMORY, and the channel has to be closed.
  */
 struct chan_out {
     struct wbuf queue;    /* framed messages, not sent yet */
@@ -37,7 +38,8 @@ void chan_end(struct chan_out *out);
 bool chan_pending(const struct chan_out *out);
 bool chan_flush(struct chan_out *out, int fd, enum rc *out_rc);
 
-/* chan_send_fd sends one message with one descriptor riding along, at once (parent to roles; blocking for at most a second). RC_IO. */
+/* chan_send_fd sends one message with one descriptor riding along, at once (parent to roles; blocking for at most a second); body of at most
+ * 256 octets. RC_IO, RC_TOO_LARGE. */
 enum rc chan_send_fd(int fd, uint16_t type, struct bytes body, int passed_fd) MUST_CHECK;
 
 /*

@@ -30,7 +30,7 @@ int inherit_take(struct inherit *in, const char *name);
 /* inherit_take_n the same for "name.index". */
 int inherit_take_n(struct inherit *in, const char *name, size_t index);
 
-/* inherit_read reads a whole inherited file (a memfd) into out and closes it. */
+/* inherit_read reads a whole inherited file (a memfd) into out (initialised by the caller) and closes it. RC_NOT_FOUND, RC_IO, RC_TOO_LARGE. */
 enum rc inherit_read(struct inherit *in, const char *name, struct wbuf *out) MUST_CHECK;
 
 /* inherit_load reads "config" and, for each unit, "chain.N" and "root.N", and prepares settings and units: what front and issuer both

@@ -24,6 +24,7 @@ enum msg_type {
 
 enum msg_kind { MSG_RFC3161 = 1, MSG_AUTHENTICODE = 2 };
 
+/* With MSG_AUTHENTICODE all but id, unit, kind and data is zero and empty: a body has one form only. */
 struct msg_stamp {
     uint64_t id;          /* the front's number; comes back */
     uint16_t unit;

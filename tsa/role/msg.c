@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bodies of the messages: a fixed part in the order of the machine, then the octets it counts. A body has one form only: what has
+ * no meaning for its kind must be zero or empty, so that put and get are inverses and nothing can be hidden in a message.
+ */
+#include "tsa/role/msg.h"
+
+#include <string.h>
+
+#include "tsa/role/clockpage.h"
+#include "tsa/role/settings.h"
+
+struct stamp_head {
+    uint64_t id;
+    uint16_t unit, data_len;
+    uint8_t kind, digest, alg_null, cert_req;
+    uint8_t nonce_len, policy_len;
+    uint8_t zero[6];
+};
+_Static_assert(sizeof(struct stamp_head) == 24, "no padding travels");
+
+struct stamped_head {
+    uint64_t id;
+    uint32_t rc, reply_len;
+};
+_Static_assert(sizeof(struct stamped_head) == 16, "no padding travels");
+
+/* Takes len octets off the front of *rest; false when there are not so many. */
+static bool take(struct bytes *rest, size_t len, struct bytes *out)
+{
+    if (len > rest->len) {
+        return false;
+    }
+    *out = len ? bytes_of(rest->data, len) : BYTES_NONE;
+    *rest = len ? bytes_of(rest->data + len, rest->len - len) : *rest;
+    return true;
+}
+
+static bool take_head(struct bytes *rest, void *head, size_t len)
+{
+    struct bytes part;
+
+    if (!take(rest, len, &part)) {
+        return false;
+    }
+    memcpy(head, part.data, len);
+    return true;
+}
+
+static bool is_shortest_integer(struct bytes n)
+{
+    return n.len < 2 ||
+           !((n.data[0] == 0x00 && n.data[1] < 0x80) || (n.data[0] == 0xff && n.data[1] >= 0x80));
+}
+
+static bool is_rfc3161(const struct msg_stamp *m)
+{
+    return m->digest != DIGEST_NONE && m->digest < DIGEST_NUM &&
+           m->data.len == digest_len((enum digest)m->digest) && m->alg_null <= 1 && m->cert_req <= 1 &&
+           m->nonce.len <= TSP_NONCE_MAX && is_shortest_integer(m->nonce) &&
+           m->policy.len <= TSP_POLICY_MAX && (m->policy.len == 0 || oid_is_valid(m->policy));
+}
+
+static bool is_authenticode(const struct msg_stamp *m)
+{
+    return m->digest == DIGEST_NONE && m->alg_null == 0 && m->cert_req == 0 && m->nonce.len == 0 &&
+           m->policy.len == 0 && m->data.len >= MSAUTH_BLOB_MIN && m->data.len <= MSAUTH_BLOB_MAX;
+}
+
+void msg_put_stamp(struct chan_out *out, const struct msg_stamp *stamp)
+{
+    const struct stamp_head head = {
+        .id = stamp->id,
+        .unit = stamp->unit,
+        .data_len = (uint16_t)stamp->data.len,
+        .kind = stamp->kind,
+        .digest = stamp->digest,
+        .alg_null = stamp->alg_null,
+        .cert_req = stamp->cert_req,
+        .nonce_len = (uint8_t)stamp->nonce.len,
+        .policy_len = (uint8_t)stamp->policy.len,
+    };
+    struct wbuf *w = chan_begin(out, MSG_STAMP);
+
+    wbuf_put(w, bytes_of(&head, sizeof(head)));
+    wbuf_put(w, stamp->data);
+    wbuf_put(w, stamp->nonce);
+    wbuf_put(w, stamp->policy);
+    chan_end(out);
+}
+
+enum rc msg_get_stamp(struct bytes body, struct msg_stamp *out)
+{
+    static const uint8_t zero[sizeof(((struct stamp_head *)0)->zero)];
+    struct stamp_head head;
+    bool good;
+
+    *out = (struct msg_stamp){0};
+    if (!take_head(&body, &head, sizeof(head)) || memcmp(head.zero, zero, sizeof(zero)) != 0) {
+        return RC_MSG_MALFORMED;
+    }
+    *out = (struct msg_stamp){
+        .id = head.id,
+        .unit = head.unit,
+        .kind = head.kind,
+        .digest = head.digest,
+        .alg_null = head.alg_null,
+        .cert_req = head.cert_req,
+    };
+    good = take(&body, head.data_len, &out->data) && take(&body, head.nonce_len, &out->nonce) &&
+           take(&body, head.policy_len, &out->policy) && body.len == 0 && out->unit < SETTINGS_MAX_UNITS;
+    good = good && ((out->kind == MSG_RFC3161 && is_rfc3161(out)) ||
+                    (out->kind == MSG_AUTHENTICODE && is_authenticode(out)));
+    return good ? RC_OK : RC_MSG_MALFORMED;
+}
+
+void msg_put_stamped(struct chan_out *out, const struct msg_stamped *stamped)
+{
+    const struct stamped_head head = {
+        .id = stamped->id,
+        .rc = (uint32_t)stamped->rc,
+        .reply_len = (uint32_t)stamped->reply.len,
+    };
+    struct wbuf *w = chan_begin(out, MSG_STAMPED);
+
+    wbuf_put(w, bytes_of(&head, sizeof(head)));
+    wbuf_put(w, stamped->reply);
+    chan_end(out);
+}
+
+enum rc msg_get_stamped(struct bytes body, struct msg_stamped *out)
+{
+    struct stamped_head head;
+
+    *out = (struct msg_stamped){0};
+    if (!take_head(&body, &head, sizeof(head)) || head.rc >= RC_NUM || head.reply_len != body.len ||
+        (head.rc == RC_OK) != (body.len > 0)) {
+        return RC_MSG_MALFORMED;
+    }
+    *out = (struct msg_stamped){.id = head.id, .rc = (enum rc)head.rc, .reply = body.len ? body : BYTES_NONE};
+    return RC_OK;
+}
+
+void msg_put_ask_facts(struct chan_out *out, uint64_t id)
+{
+    wbuf_put(chan_begin(out, MSG_ASK_FACTS), bytes_of(&id, sizeof(id)));
+    chan_end(out);
+}
+
+enum rc msg_get_ask_facts(struct bytes body, uint64_t *out_id)
+{
+    *out_id = 0;
+    return take_head(&body, out_id, sizeof(*out_id)) && body.len == 0 ? RC_OK : RC_MSG_MALFORMED;
+}
+
+void msg_put_facts(struct chan_out *out, const struct msg_facts *facts)
+{
+    struct wbuf *w = chan_begin(out, MSG_FACTS);
+
+    wbuf_put(w, bytes_of(&facts->id, sizeof(facts->id)));
+    wbuf_put(w, bytes_of(&facts->facts, sizeof(facts->facts)));
+    chan_end(out);
+}
+
+static bool are_facts(const struct facts *f)
+{
+    return f->ready <= 1 && f->reason < RC_NUM && f->clock_state <= CLOCKPAGE_STOP && f->clock_proven <= 1 &&
+           f->last_time.nsec < 1000000000 && f->started.nsec < 1000000000 &&
+           memchr(f->clock_reference, 0, sizeof(f->clock_reference)) != NULL;
+}
+
+enum rc msg_get_facts(struct bytes body, struct msg_facts *out)
+{
+    if (take_head(&body, &out->id, sizeof(out->id)) && take_head(&body, &out->facts, sizeof(out->facts)) &&
+        body.len == 0 && are_facts(&out->facts)) {
+        return RC_OK;
+    }
+    *out = (struct msg_facts){0};
+    return RC_MSG_MALFORMED;
+}
+
+void msg_put_empty(struct chan_out *out, enum msg_type type)
+{
+    (void)chan_begin(out, (uint16_t)type);
+    chan_end(out);
+}
