@@ -10,15 +10,16 @@ if(TARGET tsclient)
     install(TARGETS tsclient RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endif()
 
-# The units name the program by its full path, so they follow the prefix.
+# The units name the program by its full path, so they follow the prefix, which may be given as late as
+# cmake --install --prefix.
 file(GLOB units CONFIGURE_DEPENDS systemd/*.service systemd/*.socket)
 foreach(unit IN LISTS units)
     cmake_path(GET unit FILENAME name)
-    file(READ "${unit}" text)
-    string(REPLACE "/usr/sbin/tsa" "${CMAKE_INSTALL_FULL_SBINDIR}/tsa" text "${text}")
-    file(CONFIGURE OUTPUT "systemd/${name}" CONTENT "${text}" @ONLY)
+    install(CODE "
+        file(READ \"${unit}\" text)
+        string(REPLACE \"/usr/sbin/tsa\" \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_SBINDIR}/tsa\" text \"\${text}\")
+        file(WRITE \"${CMAKE_BINARY_DIR}/systemd/${name}\" \"\${text}\")")
     install(FILES "${CMAKE_BINARY_DIR}/systemd/${name}" DESTINATION lib/systemd/system)
-    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${unit}")
 endforeach()
 if(EXISTS "${CMAKE_SOURCE_DIR}/systemd/tsa.sysusers")
     install(FILES systemd/tsa.sysusers DESTINATION lib/sysusers.d RENAME tsa.conf)
