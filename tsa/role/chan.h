@@ -9,14 +9,14 @@
 
 #include "tsa/wire/wbuf.h"
 
-#define CHAN_PACKET_MAX (60u * 1024u)
+#define CHAN_PACKET_MAX  (60u * 1024u)
 #define CHAN_MESSAGE_MAX (24u * 1024u)
 
 /* chan_pair makes a pair (close-on-exec, non-blocking, buffers large enough for several packets). RC_IO. */
 enum rc chan_pair(int out_fds[2]) MUST_CHECK;
 
 struct chan_message {
-    uint16_t type;      /* enum msg_type */
+    uint16_t type; /* enum msg_type */
     struct bytes body;
 };
 
@@ -27,8 +27,8 @@ struct chan_message {
  * large, is broken for good: *out_rc says RC_TOO_LARGE or RC_NO_MEMORY, and the channel has to be closed.
  */
 struct chan_out {
-    struct wbuf queue;    /* framed messages, not sent yet */
-    size_t sent;          /* octets of queue already sent */
+    struct wbuf queue; /* framed messages, not sent yet */
+    size_t sent;       /* octets of queue already sent */
     size_t open_mark;
 };
 void chan_out_init(struct chan_out *out, size_t limit);

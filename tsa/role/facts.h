@@ -9,18 +9,18 @@
 #include "tsa/wire/gentime.h"
 
 struct facts {
-    uint32_t ready;             /* 1 = tokens are issued */
-    uint32_t reason;            /* enum rc, why not */
-    uint32_t clock_state;       /* enum clockpage_state */
-    uint32_t clock_proven;      /* 0 = the host is trusted without proof */
-    int64_t clock_bound_ns;     /* -1 = unknown */
-    int64_t clock_age_ns;       /* of the clock's sample; -1 = none */
+    uint32_t ready;         /* 1 = tokens are issued */
+    uint32_t reason;        /* enum rc, why not */
+    uint32_t clock_state;   /* enum clockpage_state */
+    uint32_t clock_proven;  /* 0 = the host is trusted without proof */
+    int64_t clock_bound_ns; /* -1 = unknown */
+    int64_t clock_age_ns;   /* of the clock's sample; -1 = none */
     char clock_reference[32];
-    struct gentime last_time;   /* genTime of the last token; sec 0 = none */
-    uint64_t ledger_sequence;   /* records written in all */
+    struct gentime last_time;                            /* genTime of the last token; sec 0 = none */
+    uint64_t ledger_sequence;                            /* records written in all */
     uint64_t num_rfc3161, num_authenticode, num_refused; /* since the issuer started */
     uint32_t num_signers;
-    uint32_t num_waiting;       /* requests in the issuer's queue */
+    uint32_t num_waiting; /* requests in the issuer's queue */
     struct gentime started;
 };
 

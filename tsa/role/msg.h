@@ -18,29 +18,33 @@ enum msg_type {
     MSG_ASK_FACTS, /* front, parent -> issuer: uint64_t id */
     MSG_FACTS,     /* issuer -> front, parent: struct msg_facts */
     MSG_READY,     /* role -> parent: the jail is closed, work is taken; empty */
-    MSG_PEER,      /* parent -> front, issuer: a new channel rides along (front: to the issuer; issuer: of a front); empty */
-    MSG_STOP,      /* parent -> role: finish and exit; empty */
+    MSG_PEER, /* parent -> front, issuer: a new channel rides along (front: to the issuer; issuer: of a front); empty */
+    MSG_STOP, /* parent -> role: finish and exit; empty */
 };
 
-enum msg_kind { MSG_RFC3161 = 1, MSG_AUTHENTICODE = 2 };
+enum msg_kind {
+    MSG_RFC3161 = 1,
+    MSG_AUTHENTICODE = 2
+};
 
 /* With MSG_AUTHENTICODE all but id, unit, kind and data is zero and empty: a body has one form only. */
 struct msg_stamp {
-    uint64_t id;          /* the front's number; comes back */
+    uint64_t id; /* the front's number; comes back */
     uint16_t unit;
-    uint8_t kind;         /* enum msg_kind */
-    uint8_t digest;       /* enum digest of the imprint; RFC 3161 */
-    uint8_t alg_null;     /* imprint's parameters NULL (1) or absent (0) */
+    uint8_t kind;     /* enum msg_kind */
+    uint8_t digest;   /* enum digest of the imprint; RFC 3161 */
+    uint8_t alg_null; /* imprint's parameters NULL (1) or absent (0) */
     uint8_t cert_req;
-    struct bytes data;    /* imprint (digest_len), or the signature value to countersign (MSAUTH_BLOB_MIN..MAX) */
-    struct bytes nonce;   /* shortest INTEGER contents, at most TSP_NONCE_MAX; empty = none */
-    struct bytes policy;  /* OID contents, at most TSP_POLICY_MAX; empty = none asked for */
+    struct bytes
+        data; /* imprint (digest_len), or the signature value to countersign (MSAUTH_BLOB_MIN..MAX) */
+    struct bytes nonce;  /* shortest INTEGER contents, at most TSP_NONCE_MAX; empty = none */
+    struct bytes policy; /* OID contents, at most TSP_POLICY_MAX; empty = none asked for */
 };
 
 struct msg_stamped {
     uint64_t id;
-    enum rc rc;           /* RC_OK: reply is there; else why not */
-    struct bytes reply;   /* DER: a granted TimeStampResp, or the SignedData of a countersignature */
+    enum rc rc;         /* RC_OK: reply is there; else why not */
+    struct bytes reply; /* DER: a granted TimeStampResp, or the SignedData of a countersignature */
 };
 
 struct msg_facts {

@@ -12,7 +12,10 @@
 
 #define SETTINGS_MAX_UNITS 64
 
-enum settings_protocol { SETTINGS_RFC3161 = 1u << 0, SETTINGS_AUTHENTICODE = 1u << 1 };
+enum settings_protocol {
+    SETTINGS_RFC3161 = 1u << 0,
+    SETTINGS_AUTHENTICODE = 1u << 1
+};
 
 struct settings_unit {
     char *name;                  /* stands in the URL: /NAME */
@@ -27,30 +30,43 @@ struct settings_unit {
     int64_t accuracy;            /* ns; 0 = not declared */
     int64_t time_digits;         /* of the fraction of genTime, 0 .. 6 */
     bool ordering, tsa_name;
-    int self_check;              /* enum settings_self_check */
-    struct cfg_strings paths;    /* further URLs */
+    int self_check;           /* enum settings_self_check */
+    struct cfg_strings paths; /* further URLs */
 };
 
-enum settings_self_check { SETTINGS_SELF_CHECK_SOME, SETTINGS_SELF_CHECK_ALL };
-enum settings_clock { SETTINGS_CLOCK_SYSTEM };
+enum settings_self_check {
+    SETTINGS_SELF_CHECK_SOME,
+    SETTINGS_SELF_CHECK_ALL
+};
+enum settings_clock {
+    SETTINGS_CLOCK_SYSTEM
+};
 
 struct settings {
-    struct cfg_strings listen;   /* "127.0.0.1:3161", "[::1]:3161", "/run/tsa/http.sock" */
-    char *run_dir;               /* control socket, clock file */
-    int64_t node;                /* 1 .. 32767, part of every serial number */
-    int64_t fronts;              /* processes */
-    int64_t signers;             /* threads; 0 = one for each processor */
-    struct { char *front, *issuer, *clock; } users; /* names or numbers; used where started as root; empty = stay */
-    struct { int level, form; } log;
-    struct { int source; } clock;                   /* enum settings_clock */
-    struct { char *dir; } ledger;
+    struct cfg_strings listen; /* "127.0.0.1:3161", "[::1]:3161", "/run/tsa/http.sock" */
+    char *run_dir;             /* control socket, clock file */
+    int64_t node;              /* 1 .. 32767, part of every serial number */
+    int64_t fronts;            /* processes */
+    int64_t signers;           /* threads; 0 = one for each processor */
+    struct {
+        char *front, *issuer, *clock;
+    } users; /* names or numbers; used where started as root; empty = stay */
+    struct {
+        int level, form;
+    } log;
+    struct {
+        int source;
+    } clock; /* enum settings_clock */
+    struct {
+        char *dir;
+    } ledger;
     struct {
         int64_t request_line, head, fields, body, pipeline, requests, connections, queue;
     } limits;
     struct {
         int64_t header, body, write, keep_alive, connection; /* ns */
     } deadlines;
-    struct cfg_groups units;     /* of struct settings_unit */
+    struct cfg_groups units; /* of struct settings_unit */
 };
 
 /* settings_fields is the table: every key, for reading, for conf/tsa.conf, for the reference. */
@@ -58,7 +74,8 @@ extern const struct cfg_field settings_fields[];
 
 /* settings_parse reads text; relative paths in it are meant from the folder of name and come out absolute or from the current folder.
  * Checks that need no file (names unique, OIDs valid) are made too. RC_CONFIG with errors. Free with settings_clear. */
-enum rc settings_parse(const char *name, const char *text, struct settings *out, struct cfg_errors *errors) MUST_CHECK;
+enum rc settings_parse(const char *name, const char *text, struct settings *out,
+                       struct cfg_errors *errors) MUST_CHECK;
 void settings_clear(struct settings *settings);
 
 /* settings_read_text reads the file with its @include lines replaced by what they name, so that roles need no file. Heap, NUL-terminated;

@@ -15,22 +15,23 @@
 struct unit {
     const struct settings_unit *settings;
     size_t index;
-    struct wbuf storage;                      /* owns the views below */
-    struct bytes chain[8];                    /* DER: certificate, intermediates */
+    struct wbuf storage;   /* owns the views below */
+    struct bytes chain[8]; /* DER: certificate, intermediates */
     size_t num_chain;
     struct bytes root;                        /* DER; empty when not configured */
     struct cert cert;                         /* facts of chain[0] */
     struct bytes policy;                      /* contents octets */
     struct bytes policies[UNIT_MAX_POLICIES]; /* the unit's own first, then the others it accepts */
     size_t num_policies;
-    struct bytes tsa_name;                    /* GeneralName with tag; empty unless the unit names itself */
+    struct bytes tsa_name; /* GeneralName with tag; empty unless the unit names itself */
     struct tsp_accuracy accuracy;
-    bool is_lab;                              /* the lab authority's policy stands in the certificate */
+    bool is_lab; /* the lab authority's policy stands in the certificate */
 };
 
 /* unit_init prepares from settings and the texts of chain and root files (root may be empty). RC_CERT_*,
  * RC_CONFIG. Free with unit_clear, also after a failure. */
-enum rc unit_init(struct unit *unit, const struct settings_unit *settings, struct bytes chain_pem, struct bytes root_pem) MUST_CHECK;
+enum rc unit_init(struct unit *unit, const struct settings_unit *settings, struct bytes chain_pem,
+                  struct bytes root_pem) MUST_CHECK;
 void unit_clear(struct unit *unit);
 
 /* unit_accepts tells whether an RFC 3161 request is served: protocol, imprint algorithm and length, policy, extensions, nonce. One

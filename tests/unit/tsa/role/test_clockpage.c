@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The clock file: what is written comes back, a reader never sees half a record while a writer runs, and what a broken or hostile
+ * writer leaves is no record.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tsa/role/clockpage.h"
+
+static struct clockpage_record record_of(int64_t n)
+{
+    return (struct clockpage_record){
+        .sampled_mono_ns = n,
+        .expires_mono_ns = n,
+        .real_minus_mono_ns = n,
+        .bound_ns = n,
+        .drift_ppb = n,
+        .state = CLOCKPAGE_SYNC,
+        .proven = 1,
+        .reference = "test",
+    };
+}
+
+static int new_file(void)
+{
+    int fd = memfd_create("clock", MFD_CLOEXEC);
+
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void test_write_and_read(void **state)
+{
+    int fd = new_file();
+    struct clockpage *writer, *reader;
+    struct clockpage_record in = record_of(5), out;
+
+    (void)state;
+    assert_null(clockpage_open(fd, false)); /* empty: to read it would be SIGBUS */
+    writer = clockpage_open(fd, true);
+    reader = clockpage_open(fd, false);
+    close(fd);
+    assert_non_null(writer);
+    assert_non_null(reader);
+    assert_false(clockpage_read(reader, &out));
+    clockpage_write(writer, &in);
+    assert_true(clockpage_read(reader, &out));
+    assert_memory_equal(&in, &out, sizeof(in));
+    in = record_of(6);
+    clockpage_write(writer, &in);
+    assert_true(clockpage_read(reader, &out));
+    assert_int_equal(out.bound_ns, 6);
+    clockpage_close(writer);
+    clockpage_close(reader);
+    clockpage_close(NULL);
+}
+
+struct shared {
+    struct clockpage *page;
+    _Atomic bool stop;
+};
+
+static void *write_on(void *arg)
+{
+    struct shared *shared = arg;
+
+    for (int64_t n = 1; !atomic_load(&shared->stop); n++) {
+        struct clockpage_record record = record_of(n);
+
+        clockpage_write(shared->page, &record);
+    }
+    return NULL;
+}
+
+static void test_no_half_record(void **state)
+{
+    int fd = new_file();
+    struct shared shared = {.page = clockpage_open(fd, true)};
+    struct clockpage_record out;
+    pthread_t thread;
+    int good = 0;
+    int64_t last = 0;
+
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, write_on, &shared), 0);
+    for (int i = 0; i < 200000 || (good == 0 && i < 100000000); i++) {
+        if (clockpage_read(shared.page, &out)) {
+            good++;
+            assert_true(out.sampled_mono_ns == out.bound_ns && out.expires_mono_ns == out.drift_ppb);
+            assert_true(out.sampled_mono_ns == out.drift_ppb && out.real_minus_mono_ns >= last);
+            last = out.real_minus_mono_ns;
+        }
+    }
+    atomic_store(&shared.stop, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(good > 0);
+    clockpage_close(shared.page);
+    close(fd);
+}
+
+static void test_dead_writer(void **state)
+{
+    int fd = new_file();
+    struct clockpage *page = clockpage_open(fd, true);
+    struct clockpage_record in = record_of(1), out;
+    uint64_t counter;
+
+    (void)state;
+    clockpage_write(page, &in);
+    assert_int_equal(pread(fd, &counter, sizeof(counter), 8), (ssize_t)sizeof(counter));
+    counter++; /* as if it had died in the middle */
+    assert_int_equal(pwrite(fd, &counter, sizeof(counter), 8), (ssize_t)sizeof(counter));
+    assert_false(clockpage_read(page, &out));
+    in = record_of(2); /* its successor goes on */
+    clockpage_write(page, &in);
+    assert_true(clockpage_read(page, &out));
+    assert_int_equal(out.bound_ns, 2);
+    clockpage_close(page);
+    close(fd);
+}
+
+static void test_what_is_no_record(void **state)
+{
+    int fd = new_file();
+    struct clockpage *page = clockpage_open(fd, true);
+    struct clockpage_record bad[7], out;
+    const uint64_t other_magic = 1;
+
+    (void)state;
+    for (size_t i = 0; i < 7; i++) {
+        bad[i] = record_of(1);
+    }
+    bad[0].state = CLOCKPAGE_STOP + 1;
+    bad[1].leap = CLOCKPAGE_LEAP_UNKNOWN + 1;
+    bad[2].proven = 2;
+    bad[3].reason = RC_NUM;
+    bad[4].bound_ns = -2;
+    bad[5].drift_ppb = -1;
+    memset(bad[6].reference, 'x', sizeof(bad[6].reference));
+    for (size_t i = 0; i < 7; i++) {
+        clockpage_write(page, &bad[i]);
+        assert_false(clockpage_read(page, &out));
+    }
+    bad[0] = record_of(1);
+    clockpage_write(page, &bad[0]);
+    assert_true(clockpage_read(page, &out));
+    assert_int_equal(pwrite(fd, &other_magic, sizeof(other_magic), 0), (ssize_t)sizeof(other_magic));
+    assert_false(clockpage_read(page, &out));
+    clockpage_close(page);
+    close(fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_write_and_read),
+        cmocka_unit_test(test_no_half_record),
+        cmocka_unit_test(test_dead_writer),
+        cmocka_unit_test(test_what_is_no_record),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

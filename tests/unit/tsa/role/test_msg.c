@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Message bodies: every field comes back as it was put, every limit is held to the octet, and a body has one form only.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tsa/role/clockpage.h"
+#include "tsa/role/msg.h"
+#include "tsa/role/settings.h"
+
+#define FRAME 8
+
+static uint8_t data[4096];
+static const uint8_t policy[] = {0x2a, 0x03, 0x04, 0x01};
+static const uint8_t nonce[] = {0x00, 0xac, 0xa6};
+
+static struct msg_stamp rfc3161(void)
+{
+    return (struct msg_stamp){
+        .id = 0x1122334455667788ULL,
+        .unit = 5,
+        .kind = MSG_RFC3161,
+        .digest = DIGEST_SHA256,
+        .alg_null = 1,
+        .cert_req = 1,
+        .data = bytes_of(data, 32),
+        .nonce = bytes_of(nonce, sizeof(nonce)),
+        .policy = bytes_of(policy, sizeof(policy)),
+    };
+}
+
+static struct msg_stamp authenticode(void)
+{
+    return (struct msg_stamp){.id = 7, .unit = 1, .kind = MSG_AUTHENTICODE, .data = bytes_of(data, 256)};
+}
+
+/* Puts and gets; the body in a buffer of its own size, so that a read past it is seen. */
+static enum rc through(const struct msg_stamp *in, struct msg_stamp *out)
+{
+    static struct chan_out queue;
+
+    chan_out_clear(&queue);
+    chan_out_init(&queue, 1u << 20);
+    msg_put_stamp(&queue, in);
+    assert_int_equal(queue.queue.rc, RC_OK);
+    return msg_get_stamp(bytes_of(queue.queue.data + FRAME, queue.queue.len - FRAME), out);
+}
+
+static void assert_taken(struct msg_stamp in)
+{
+    struct msg_stamp out;
+
+    assert_int_equal(through(&in, &out), RC_OK);
+    assert_true(in.id == out.id && in.unit == out.unit && in.kind == out.kind && in.digest == out.digest);
+    assert_true(in.alg_null == out.alg_null && in.cert_req == out.cert_req);
+    assert_true(bytes_equal(in.data, out.data) && bytes_equal(in.nonce, out.nonce) &&
+                bytes_equal(in.policy, out.policy));
+}
+
+static void assert_refused(struct msg_stamp in)
+{
+    struct msg_stamp out;
+
+    assert_int_equal(through(&in, &out), RC_MSG_MALFORMED);
+}
+
+static void test_rfc3161(void **state)
+{
+    struct msg_stamp m = rfc3161();
+
+    (void)state;
+    assert_taken(m);
+    m.nonce = m.policy = BYTES_NONE;
+    assert_taken(m);
+    for (int alg = DIGEST_NONE; alg <= DIGEST_NUM; alg++) {
+        for (size_t len = 0; len <= 65; len++) {
+            const bool good = alg > DIGEST_NONE && alg < DIGEST_NUM && len == digest_len((enum digest)alg);
+
+            m = rfc3161();
+            m.digest = (uint8_t)alg;
+            m.data = bytes_of(data, len);
+            (good ? assert_taken : assert_refused)(m);
+        }
+    }
+}
+
+static void test_rfc3161_limits(void **state)
+{
+    struct msg_stamp m;
+    uint8_t octets[70] = {1};
+
+    (void)state;
+    m = rfc3161(), m.nonce = bytes_of(octets, TSP_NONCE_MAX);
+    assert_taken(m);
+    m.nonce.len++;
+    assert_refused(m);
+    m = rfc3161(), m.alg_null = 2;
+    assert_refused(m);
+    m = rfc3161(), m.cert_req = 2;
+    assert_refused(m);
+    m = rfc3161(), m.unit = SETTINGS_MAX_UNITS - 1;
+    assert_taken(m);
+    m.unit++;
+    assert_refused(m);
+    m = rfc3161(), m.kind = 0;
+    assert_refused(m);
+    m.kind = 3;
+    assert_refused(m);
+    memset(octets, 0x01, sizeof(octets));
+    m = rfc3161(), m.policy = bytes_of(octets, TSP_POLICY_MAX);
+    assert_taken(m);
+    m.policy.len++;
+    assert_refused(m);
+    octets[3] = 0x80; /* an arc that begins with a zero digit */
+    m.policy = bytes_of(octets, 6);
+    assert_refused(m);
+}
+
+static void test_nonce_in_its_shortest_form(void **state)
+{
+    static const struct {
+        uint8_t octets[3];
+        size_t len;
+        bool good;
+    } cases[] = {
+        {{0x00}, 1, true},       {{0xff}, 1, true},        {{0x00, 0x80}, 2, true},  {{0x00, 0x7f}, 2, false},
+        {{0xff, 0x7f}, 2, true}, {{0xff, 0x80}, 2, false}, {{0x00, 0x00}, 2, false}, {{0x80, 0x00}, 2, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct msg_stamp m = rfc3161();
+
+        m.nonce = bytes_of(cases[i].octets, cases[i].len);
+        (cases[i].good ? assert_taken : assert_refused)(m);
+    }
+}
+
+static void test_authenticode(void **state)
+{
+    struct msg_stamp m = authenticode();
+
+    (void)state;
+    assert_taken(m);
+    for (size_t len = MSAUTH_BLOB_MIN - 2; len <= MSAUTH_BLOB_MAX + 2; len++) {
+        m.data = bytes_of(data, len);
+        (len >= MSAUTH_BLOB_MIN && len <= MSAUTH_BLOB_MAX ? assert_taken : assert_refused)(m);
+    }
+    m = authenticode(), m.digest = DIGEST_SHA256;
+    assert_refused(m);
+    m = authenticode(), m.alg_null = 1;
+    assert_refused(m);
+    m = authenticode(), m.cert_req = 1;
+    assert_refused(m);
+    m = authenticode(), m.nonce = bytes_of(nonce, 1);
+    assert_refused(m);
+    m = authenticode(), m.policy = bytes_of(policy, sizeof(policy));
+    assert_refused(m);
+}
+
+static void test_bodies_cut_or_lengthened(void **state)
+{
+    struct chan_out queue;
+    const struct msg_stamp m = rfc3161();
+    struct msg_stamp out;
+    struct bytes body;
+
+    (void)state;
+    chan_out_init(&queue, 4096);
+    msg_put_stamp(&queue, &m);
+    body = bytes_of(queue.queue.data + FRAME, queue.queue.len - FRAME);
+    for (size_t len = 0; len < body.len; len++) {
+        assert_int_equal(msg_get_stamp(bytes_of(body.data, len), &out), RC_MSG_MALFORMED);
+    }
+    wbuf_put_u8(&queue.queue, 0);
+    body = bytes_of(queue.queue.data + FRAME, queue.queue.len - FRAME);
+    assert_int_equal(msg_get_stamp(body, &out), RC_MSG_MALFORMED);
+    body.len--;
+    assert_int_equal(msg_get_stamp(body, &out), RC_OK);
+    queue.queue.data[FRAME + 23] = 1; /* octets without meaning are zero */
+    assert_int_equal(msg_get_stamp(body, &out), RC_MSG_MALFORMED);
+    chan_out_clear(&queue);
+}
+
+static void test_stamped(void **state)
+{
+    static const struct {
+        enum rc rc;
+        size_t len;
+        enum rc expected;
+    } cases[] = {
+        {RC_OK, 1000, RC_OK},           {RC_OK, 0, RC_MSG_MALFORMED},
+        {RC_CLOCK_UNTRUSTED, 0, RC_OK}, {RC_CLOCK_UNTRUSTED, 1, RC_MSG_MALFORMED},
+        {RC_NUM, 0, RC_MSG_MALFORMED},
+    };
+    struct msg_stamped in, out;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct chan_out queue;
+        struct bytes body;
+
+        chan_out_init(&queue, 4096);
+        in = (struct msg_stamped){.id = i, .rc = cases[i].rc, .reply = bytes_of(data, cases[i].len)};
+        msg_put_stamped(&queue, &in);
+        body = bytes_of(queue.queue.data + FRAME, queue.queue.len - FRAME);
+        assert_int_equal(msg_get_stamped(body, &out), cases[i].expected);
+        if (cases[i].expected == RC_OK) {
+            assert_true(out.id == in.id && out.rc == in.rc && bytes_equal(out.reply, in.reply));
+        }
+        for (size_t len = 0; len < body.len; len++) {
+            assert_int_equal(msg_get_stamped(bytes_of(body.data, len), &out), RC_MSG_MALFORMED);
+        }
+        chan_out_clear(&queue);
+    }
+}
+
+static enum rc facts_through(const struct msg_facts *in, struct msg_facts *out)
+{
+    struct chan_out queue;
+    enum rc rc;
+
+    chan_out_init(&queue, 4096);
+    msg_put_facts(&queue, in);
+    rc = msg_get_facts(bytes_of(queue.queue.data + FRAME, queue.queue.len - FRAME), out);
+    assert_int_equal(msg_get_facts(bytes_of(queue.queue.data + FRAME, queue.queue.len - FRAME - 1), out),
+                     RC_MSG_MALFORMED);
+    chan_out_clear(&queue);
+    return rc;
+}
+
+static void test_facts(void **state)
+{
+    struct msg_facts in, out;
+
+    (void)state;
+    memset(&in, 0, sizeof(in));
+    in.id = 42;
+    in.facts.ready = 1;
+    in.facts.ledger_sequence = 99;
+    strcpy(in.facts.clock_reference, "system");
+    assert_int_equal(facts_through(&in, &out), RC_OK);
+    in.facts.ready = 2;
+    assert_int_equal(facts_through(&in, &out), RC_MSG_MALFORMED);
+    in.facts.ready = 0;
+    in.facts.reason = RC_NUM;
+    assert_int_equal(facts_through(&in, &out), RC_MSG_MALFORMED);
+    in.facts.reason = RC_LEDGER_WRITE;
+    in.facts.clock_state = CLOCKPAGE_STOP + 1;
+    assert_int_equal(facts_through(&in, &out), RC_MSG_MALFORMED);
+    in.facts.clock_state = CLOCKPAGE_STOP;
+    in.facts.last_time.nsec = 1000000000;
+    assert_int_equal(facts_through(&in, &out), RC_MSG_MALFORMED);
+    in.facts.last_time.nsec = 999999999;
+    memset(in.facts.clock_reference, 'x', sizeof(in.facts.clock_reference)); /* no end */
+    assert_int_equal(facts_through(&in, &out), RC_MSG_MALFORMED);
+    in.facts.clock_reference[31] = 0;
+    assert_int_equal(facts_through(&in, &out), RC_OK);
+}
+
+static void test_ask_and_empty(void **state)
+{
+    struct chan_out queue;
+    uint64_t id = 0;
+
+    (void)state;
+    chan_out_init(&queue, 4096);
+    msg_put_ask_facts(&queue, 77);
+    assert_int_equal(msg_get_ask_facts(bytes_of(queue.queue.data + FRAME, queue.queue.len - FRAME), &id),
+                     RC_OK);
+    assert_int_equal(id, 77);
+    assert_int_equal(msg_get_ask_facts(bytes_of(queue.queue.data + FRAME, 7), &id), RC_MSG_MALFORMED);
+    assert_int_equal(msg_get_ask_facts(bytes_of(queue.queue.data, 9), &id), RC_MSG_MALFORMED);
+    assert_int_equal(queue.queue.len, 16);
+    msg_put_empty(&queue, MSG_STOP);
+    assert_int_equal(queue.queue.len, 16 + FRAME);
+    chan_out_clear(&queue);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rfc3161),
+        cmocka_unit_test(test_rfc3161_limits),
+        cmocka_unit_test(test_nonce_in_its_shortest_form),
+        cmocka_unit_test(test_authenticode),
+        cmocka_unit_test(test_bodies_cut_or_lengthened),
+        cmocka_unit_test(test_stamped),
+        cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_ask_and_empty),
+    };
+
+    for (size_t i = 0; i < sizeof(data); i++) {
+        data[i] = (uint8_t)(i * 31 + 7);
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
