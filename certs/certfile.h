@@ -10,7 +10,7 @@
 struct certfile {
     struct bytes *certs; /* DER each, into storage */
     size_t num;
-    struct bytes *crls;  /* DER each */
+    struct bytes *crls; /* DER each */
     size_t num_crls;
     struct wbuf storage;
 };

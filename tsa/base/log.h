@@ -10,8 +10,17 @@
 
 #include "tsa/wire/rc.h"
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
-enum log_form { LOG_FORM_TEXT, LOG_FORM_JSON };
+enum log_level {
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_WARNING,
+    LOG_LEVEL_NOTICE,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG
+};
+enum log_form {
+    LOG_FORM_TEXT,
+    LOG_FORM_JSON
+};
 
 /* log_start names the program's part ("front"; NULL for none) and sets what is written. Call once, before threads. */
 void log_start(const char *part, enum log_level level, enum log_form form);

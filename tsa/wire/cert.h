@@ -27,18 +27,18 @@ enum cert_eku { /* bits for the purposes that matter here */
 };
 
 struct cert {
-    struct bytes der;         /* the whole certificate */
-    struct bytes issuer;      /* Name with tag and length */
-    struct bytes subject;     /* Name with tag and length */
-    struct bytes serial;      /* contents of the INTEGER, shortest form */
-    struct bytes spki;        /* SubjectPublicKeyInfo with tag and length */
-    struct bytes extensions;  /* contents of the SEQUENCE OF Extension, empty when there is none */
+    struct bytes der;        /* the whole certificate */
+    struct bytes issuer;     /* Name with tag and length */
+    struct bytes subject;    /* Name with tag and length */
+    struct bytes serial;     /* contents of the INTEGER, shortest form */
+    struct bytes spki;       /* SubjectPublicKeyInfo with tag and length */
+    struct bytes extensions; /* contents of the SEQUENCE OF Extension, empty when there is none */
     struct gentime not_before, not_after;
-    enum oid key_type;        /* OID_RSA, OID_EC_PUBLIC_KEY, OID_ED25519, OID_NONE */
-    enum oid signature_alg;   /* with which the issuer signed it; OID_NONE when unknown */
+    enum oid key_type;      /* OID_RSA, OID_EC_PUBLIC_KEY, OID_ED25519, OID_NONE */
+    enum oid signature_alg; /* with which the issuer signed it; OID_NONE when unknown */
     bool has_key_usage, has_eku, eku_critical, is_ca;
-    unsigned key_usage;       /* enum cert_usage */
-    unsigned eku;             /* enum cert_eku */
+    unsigned key_usage; /* enum cert_usage */
+    unsigned eku;       /* enum cert_eku */
     unsigned num_eku;
 };
 

@@ -23,12 +23,17 @@ enum rc chain_anchors_add_crl(struct chain_anchors *anchors, struct bytes der) M
 enum rc chain_anchors_add_system(struct chain_anchors *anchors) MUST_CHECK;
 size_t chain_anchors_count(const struct chain_anchors *anchors);
 
-enum chain_purpose { CHAIN_TIME_STAMPING, CHAIN_CODE_SIGNING, CHAIN_ANY };
+enum chain_purpose {
+    CHAIN_TIME_STAMPING,
+    CHAIN_CODE_SIGNING,
+    CHAIN_ANY
+};
 
 struct chain_query {
     const struct chain_anchors *anchors;
-    struct bytes leaf;              /* DER */
-    struct bytes intermediates;     /* certificates one after the other (a CertificateSet's contents); untrusted */
+    struct bytes leaf; /* DER */
+    struct bytes
+        intermediates; /* certificates one after the other (a CertificateSet's contents); untrusted */
     struct gentime at;
     enum chain_purpose purpose;
 };
@@ -36,10 +41,10 @@ struct chain_query {
 #define CHAIN_MAX 12
 
 struct chain {
-    struct bytes cert[CHAIN_MAX];   /* DER, leaf first; owned by storage below */
+    struct bytes cert[CHAIN_MAX]; /* DER, leaf first; owned by storage below */
     size_t num;
     uint8_t *storage;
-    char missing[160];              /* RC_CHAIN_UNTRUSTED: the issuer name that was not found */
+    char missing[160]; /* RC_CHAIN_UNTRUSTED: the issuer name that was not found */
 };
 
 /* chain_check builds and checks. *out holds the chain as far as it could be built, also after a failure; free with chain_clear.

@@ -19,7 +19,7 @@
 #include "tsa/wire/wbuf.h"
 
 enum der_rules {
-    DER_STRICT,  /* X.690 DER: shortest lengths, minimal INTEGER, BOOLEAN 00 or FF */
+    DER_STRICT, /* X.690 DER: shortest lengths, minimal INTEGER, BOOLEAN 00 or FF */
     DER_REQUEST, /* strict, but any non-zero BOOLEAN is TRUE and an INTEGER may be non-minimal: real clients send both */
     DER_FOREIGN, /* what other people's signatures hold: as DER_REQUEST, and lengths need not be the shortest */
 };
@@ -41,19 +41,20 @@ enum der_tag {
     DER_SEQUENCE = 0x30,
     DER_SET = 0x31,
 };
-#define DER_CONTEXT(n) ((uint8_t)(0x80u | (n)))             /* [n] IMPLICIT of a primitive type */
-#define DER_CONTEXT_CONSTRUCTED(n) ((uint8_t)(0xa0u | (n))) /* [n] EXPLICIT, or IMPLICIT of a constructed type */
+#define DER_CONTEXT(n) ((uint8_t)(0x80u | (n))) /* [n] IMPLICIT of a primitive type */
+#define DER_CONTEXT_CONSTRUCTED(n)                                                                           \
+    ((uint8_t)(0xa0u | (n))) /* [n] EXPLICIT, or IMPLICIT of a constructed type */
 
 #define DER_MAX_DEPTH 24
 
 struct der {
     struct bytes in;
-    size_t at;                    /* where the next element starts */
-    size_t end[DER_MAX_DEPTH + 1];/* end of each open element; end[0] is the input's */
+    size_t at;                     /* where the next element starts */
+    size_t end[DER_MAX_DEPTH + 1]; /* end of each open element; end[0] is the input's */
     unsigned depth;
     enum der_rules rules;
     enum rc rc;
-    size_t fault_at;              /* offset of the element that failed */
+    size_t fault_at; /* offset of the element that failed */
 };
 
 void der_init(struct der *d, struct bytes in, enum der_rules rules);
@@ -76,11 +77,11 @@ struct bytes der_get_tlv(struct der *d, uint8_t tag);
 
 /* der_get_integer returns the contents of an INTEGER without redundant leading octets (its shortest form). */
 struct bytes der_get_integer(struct der *d);
-uint64_t der_get_uint(struct der *d);           /* 0 .. 2^64-1, else RC_DER_INTEGER */
+uint64_t der_get_uint(struct der *d);                 /* 0 .. 2^64-1, else RC_DER_INTEGER */
 uint64_t der_get_uint_as(struct der *d, uint8_t tag); /* the same of an INTEGER under an IMPLICIT tag */
 bool der_get_bool(struct der *d);
 void der_get_null(struct der *d);
-struct bytes der_get_oid(struct der *d);        /* contents octets, checked */
+struct bytes der_get_oid(struct der *d); /* contents octets, checked */
 struct bytes der_get_bit_string(struct der *d, unsigned *out_unused);
 
 /* der_fail latches a reason of the caller's at the present place. */
@@ -95,7 +96,8 @@ enum rc der_tlv_len(struct bytes b, size_t *out_len) MUST_CHECK;
 size_t der_open(struct wbuf *w, uint8_t tag);
 void der_close(struct wbuf *w, size_t mark);
 void der_put(struct wbuf *w, uint8_t tag, struct bytes contents);
-void der_put_integer(struct wbuf *w, uint8_t tag, struct bytes twos_complement); /* written in the shortest form */
+void der_put_integer(struct wbuf *w, uint8_t tag,
+                     struct bytes twos_complement); /* written in the shortest form */
 void der_put_uint(struct wbuf *w, uint8_t tag, uint64_t v);
 void der_put_bool(struct wbuf *w, bool v);
 void der_put_null(struct wbuf *w);

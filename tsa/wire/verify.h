@@ -15,23 +15,23 @@
 struct verify_report {
     enum rc finding[VERIFY_MAX_FINDINGS]; /* in the order of the checks; none = good */
     size_t num_findings;
-    struct gentime time;                  /* genTime or signingTime; valid when has_time */
+    struct gentime time; /* genTime or signingTime; valid when has_time */
     bool has_time;
-    struct token token;                   /* RFC 3161: the parsed token; views into the input */
-    struct cms_signer signer;             /* the timestamp's SignerInfo; views into the input */
-    struct cert cert;                     /* the authority's certificate; cert.der empty when not found */
-    struct chain chain;                   /* as far as built; empty without anchors */
+    struct token token;       /* RFC 3161: the parsed token; views into the input */
+    struct cms_signer signer; /* the timestamp's SignerInfo; views into the input */
+    struct cert cert;         /* the authority's certificate; cert.der empty when not found */
+    struct chain chain;       /* as far as built; empty without anchors */
     enum cms_signature_form form;
 };
 
 struct verify_token_query {
-    struct bytes token;                   /* ContentInfo */
-    struct bytes imprint_hash;            /* expected imprint; empty = do not compare */
-    enum digest imprint_alg;              /* its algorithm; DIGEST_NONE = do not compare */
-    const struct bytes *nonce;            /* NULL = do not compare; else must be equal (empty = must be absent) */
-    struct bytes policy;                  /* empty = do not compare */
-    struct bytes extra_certs;             /* further untrusted certificates, one after the other */
-    const struct chain_anchors *anchors;  /* NULL = the chain is not checked */
+    struct bytes token;        /* ContentInfo */
+    struct bytes imprint_hash; /* expected imprint; empty = do not compare */
+    enum digest imprint_alg;   /* its algorithm; DIGEST_NONE = do not compare */
+    const struct bytes *nonce; /* NULL = do not compare; else must be equal (empty = must be absent) */
+    struct bytes policy;       /* empty = do not compare */
+    struct bytes extra_certs;  /* further untrusted certificates, one after the other */
+    const struct chain_anchors *anchors; /* NULL = the chain is not checked */
     enum der_rules rules;
 };
 
@@ -39,15 +39,16 @@ struct verify_token_query {
 enum rc verify_token(const struct verify_token_query *query, struct verify_report *report) MUST_CHECK;
 
 struct verify_countersignature_query {
-    struct bytes signer_info;             /* the countersignature's SignerInfo, with tag */
-    struct bytes blob;                    /* the signature value it should cover */
-    struct bytes certificates;            /* CertificateSet contents to look in */
-    const struct chain_anchors *anchors;  /* NULL = the chain is not checked */
+    struct bytes signer_info;            /* the countersignature's SignerInfo, with tag */
+    struct bytes blob;                   /* the signature value it should cover */
+    struct bytes certificates;           /* CertificateSet contents to look in */
+    const struct chain_anchors *anchors; /* NULL = the chain is not checked */
     enum der_rules rules;
 };
 
 /* verify_countersignature judges a PKCS #9 countersignature, its chain at signingTime; the bare-digest RSA form passes and is told in form. */
-enum rc verify_countersignature(const struct verify_countersignature_query *query, struct verify_report *report) MUST_CHECK;
+enum rc verify_countersignature(const struct verify_countersignature_query *query,
+                                struct verify_report *report) MUST_CHECK;
 
 void verify_clear(struct verify_report *report);
 

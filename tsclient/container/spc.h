@@ -12,34 +12,39 @@
 
 /* SpcIndirectDataContent: the digest of the file. */
 struct spc_indirect {
-    enum oid data_type;   /* OID_SPC_PE_IMAGE_DATA, ... ; OID_NONE when not of the table */
-    struct bytes data;    /* its value with tag; empty when absent */
+    enum oid data_type; /* OID_SPC_PE_IMAGE_DATA, ... ; OID_NONE when not of the table */
+    struct bytes data;  /* its value with tag; empty when absent */
     enum digest alg;
     struct bytes digest;
 };
 /* spc_indirect_parse reads the contents octets of the signed content. RC_SPC_CONTENT, RC_DIGEST_UNKNOWN. */
 enum rc spc_indirect_parse(struct bytes contents, struct spc_indirect *out) MUST_CHECK;
 
-enum spc_stamp_kind { SPC_STAMP_NONE, SPC_STAMP_LEGACY, SPC_STAMP_RFC3161 };
+enum spc_stamp_kind {
+    SPC_STAMP_NONE,
+    SPC_STAMP_LEGACY,
+    SPC_STAMP_RFC3161
+};
 
 #define SPC_MAX_SIGNATURES 16
-#define SPC_MAX_STAMPS 4
+#define SPC_MAX_STAMPS     4
 
 struct spc_stamp {
     enum spc_stamp_kind kind;
-    struct bytes value;   /* SignerInfo (legacy) or ContentInfo (RFC 3161), with tag */
+    struct bytes value; /* SignerInfo (legacy) or ContentInfo (RFC 3161), with tag */
 };
 
 struct spc_signature {
-    struct cms cms;       /* views into the signature; for nested ones into the attribute value */
-    unsigned depth;       /* 0 = primary */
+    struct cms cms; /* views into the signature; for nested ones into the attribute value */
+    unsigned depth; /* 0 = primary */
     struct spc_stamp stamps[SPC_MAX_STAMPS];
-    size_t num_stamps;    /* how many timestamp values of any kind stand there */
+    size_t num_stamps; /* how many timestamp values of any kind stand there */
 };
 
 struct spc {
     struct bytes pkcs7;
-    struct spc_signature signatures[SPC_MAX_SIGNATURES]; /* 0 = primary, then nested ones in attribute order, depth first */
+    struct spc_signature
+        signatures[SPC_MAX_SIGNATURES]; /* 0 = primary, then nested ones in attribute order, depth first */
     size_t num;
 };
 
@@ -51,10 +56,11 @@ enum rc spc_content_digest(const struct spc_signature *signature, uint8_t out[DI
 
 /* A change of one signature's timestamps: remove those there, add one. */
 struct spc_change {
-    size_t index;              /* of the signature */
-    enum spc_stamp_kind kind;  /* SPC_STAMP_NONE: only remove */
-    struct bytes value;        /* token, or the SignerInfo of a legacy reply */
-    struct bytes certificates; /* legacy: CertificateSet contents of the reply, added to that signature's set without duplicates */
+    size_t index;             /* of the signature */
+    enum spc_stamp_kind kind; /* SPC_STAMP_NONE: only remove */
+    struct bytes value;       /* token, or the SignerInfo of a legacy reply */
+    struct bytes
+        certificates; /* legacy: CertificateSet contents of the reply, added to that signature's set without duplicates */
 };
 
 /* spc_change writes the whole new PKCS #7 with one signature changed; attribute order, other attributes and every signed octet stay,
