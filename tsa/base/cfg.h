@@ -22,7 +22,7 @@ enum cfg_type {
     CFG_STRINGS,  /* struct cfg_strings: list or array of strings, or one string */
     CFG_WORDS,    /* unsigned: bit set of indices into words; list, array or one string */
     CFG_GROUP,    /* a struct embedded at offset, described by fields */
-    CFG_GROUPS,   /* struct cfg_groups: a list of groups, each an element of size `size` described by fields */
+    CFG_GROUPS, /* struct cfg_groups: a list of groups, each an element of size `size` described by fields */
 };
 
 struct cfg_strings {
@@ -38,15 +38,17 @@ struct cfg_groups {
 struct cfg_field {
     const char *name;
     enum cfg_type type;
-    size_t offset;             /* in the struct that the table describes */
-    const char *preset;        /* the default as it would be written in the file; NULL = none (zero) */
+    size_t offset;      /* in the struct that the table describes */
+    const char *preset; /* the default as it would be written in the file; NULL = none (zero) */
     bool required;
-    int64_t min, max;          /* CFG_INT, CFG_SIZE, CFG_DURATION; both 0 = any */
-    const char *const *words;  /* CFG_WORD, CFG_WORDS: NULL-terminated */
+    int64_t min, max; /* CFG_INT, CFG_SIZE, CFG_DURATION; both 0 = any (not negative for the last two) */
+    const char *const *words;       /* CFG_WORD, CFG_WORDS: NULL-terminated */
     const struct cfg_field *fields; /* CFG_GROUP, CFG_GROUPS: table up to a NULL name */
-    size_t size;               /* CFG_GROUPS: of one element */
-    const char *help;          /* one sentence for the reference and conf/tsa.conf */
-    const char *(*check)(const void *value); /* optional: NULL = good, else a static sentence why not (value: pointer to the field) */
+    size_t size;                    /* CFG_GROUPS: of one element */
+    const char *help;               /* one sentence for the reference and conf/tsa.conf */
+    const char *(*check)(
+        const void
+            *value); /* optional: NULL = good, else a static sentence why not (value: pointer to the field) */
 };
 
 struct cfg_errors {
@@ -56,10 +58,16 @@ struct cfg_errors {
 
 /* cfg_parse reads text (name stands in messages; @include is resolved against the folder of name) into out, a zeroed struct, by the
  * table; defaults first. RC_CONFIG with every error listed. Free out with cfg_clear, errors with cfg_errors_clear, in any case. */
-enum rc cfg_parse(const char *name, const char *text, const struct cfg_field *fields, void *out, struct cfg_errors *errors) MUST_CHECK;
+enum rc cfg_parse(const char *name, const char *text, const struct cfg_field *fields, void *out,
+                  struct cfg_errors *errors) MUST_CHECK;
 
 /* cfg_parse_file the same from a file. RC_IO with a message among the errors. */
-enum rc cfg_parse_file(const char *path, const struct cfg_field *fields, void *out, struct cfg_errors *errors) MUST_CHECK;
+enum rc cfg_parse_file(const char *path, const struct cfg_field *fields, void *out,
+                       struct cfg_errors *errors) MUST_CHECK;
+
+/* cfg_read_text gives the file as one text that means the same: @include replaced by what it names, comments gone, form checked. Heap,
+ * NUL-terminated; NULL with errors. What needs no file access can parse it later by cfg_parse. */
+char *cfg_read_text(const char *path, struct cfg_errors *errors);
 
 void cfg_clear(const struct cfg_field *fields, void *out);
 
