@@ -7,6 +7,7 @@
 #define TSA_BASE_SAFEFILE_H
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "tsa/wire/edits.h"
@@ -17,16 +18,19 @@ const char *safefile_error_text(void);
 /* safefile_read reads a whole file of at most limit octets into out (initialised by the caller, heap). RC_IO, RC_NOT_FOUND, RC_TOO_LARGE. */
 enum rc safefile_read(const char *path, size_t limit, struct wbuf *out) MUST_CHECK;
 
-/* A file mapped read-only; empty files give an empty view. */
+/* A regular file mapped read-only; empty files give an empty view. RC_IO, RC_NOT_FOUND. */
 struct safefile_map {
     struct bytes bytes;
     int fd;
+    struct stat st; /* as it was when it was mapped */
 };
 enum rc safefile_map_open(const char *path, struct safefile_map *out) MUST_CHECK;
 void safefile_map_close(struct safefile_map *map);
 
-/* safefile_write creates or replaces path with contents and mode. */
+/* safefile_write creates or replaces path with contents and mode; a file that was there keeps its owner. safefile_create refuses one that is
+ * there (RC_IO). A folder on the way that is missing is RC_IO too. */
 enum rc safefile_write(const char *path, struct bytes contents, mode_t mode) MUST_CHECK;
+enum rc safefile_create(const char *path, struct bytes contents, mode_t mode) MUST_CHECK;
 
 /* safefile_edit writes source with the edits made to target (which may be source itself), streaming unchanged ranges; mode, owner and
  * extended attributes of source are kept, its times where keep_times. A symbolic link is followed: the file behind it is replaced. A file with several hard links is refused
