@@ -43,6 +43,7 @@
       "\x2b\x06\x01\x04\x01\x82\x37\x3d\x01\x01")                                                            \
     X(CE_SUBJECT_KEY_ID, "2.5.29.14", "subjectKeyIdentifier", "\x55\x1d\x0e")                                \
     X(CE_KEY_USAGE, "2.5.29.15", "keyUsage", "\x55\x1d\x0f")                                                 \
+    X(CE_SUBJECT_ALT_NAME, "2.5.29.17", "subjectAltName", "\x55\x1d\x11")                                    \
     X(CE_BASIC_CONSTRAINTS, "2.5.29.19", "basicConstraints", "\x55\x1d\x13")                                 \
     X(CE_CERTIFICATE_POLICIES, "2.5.29.32", "certificatePolicies", "\x55\x1d\x20")                           \
     X(CE_AUTHORITY_KEY_ID, "2.5.29.35", "authorityKeyIdentifier", "\x55\x1d\x23")                            \
@@ -79,6 +80,7 @@
     X(RSA, "1.2.840.113549.1.1.1", "rsaEncryption", "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01")                  \
     X(RSA_MD5, "1.2.840.113549.1.1.4", "md5WithRSAEncryption", "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x04")       \
     X(RSA_SHA1, "1.2.840.113549.1.1.5", "sha1WithRSAEncryption", "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05")     \
+    X(MGF1, "1.2.840.113549.1.1.8", "mgf1", "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08")                          \
     X(RSA_PSS, "1.2.840.113549.1.1.10", "rsassaPss", "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a")                 \
     X(RSA_SHA256, "1.2.840.113549.1.1.11", "sha256WithRSAEncryption",                                        \
       "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b")                                                                \

@@ -72,9 +72,11 @@
     X(CMS_MESSAGE_DIGEST, "cms-message-digest", "the messageDigest attribute differs from the content")      \
     X(CMS_SIGNATURE, "cms-signature", "the signature does not verify")                                       \
     X(CMS_SIGNATURE_ALG, "cms-signature-alg", "the signature algorithm is not supported")                    \
+    X(CMS_ALGORITHM_PROTECTION, "cms-algorithm-protection", "the protected algorithms differ")               \
     /* token, verify */                                                                                      \
     X(TOKEN_NO_ESS, "token-no-ess", "the signingCertificate attribute is not there")                         \
-    X(TOKEN_ESS_MISMATCH, "token-ess-mismatch", "the signingCertificate attribute names another certificate")\
+    X(TOKEN_ESS_MISMATCH, "token-ess-mismatch",                                                              \
+      "the signingCertificate attribute names another certificate")                                          \
     X(TOKEN_IMPRINT, "token-imprint", "the token is for other data (imprint differs)")                       \
     X(TOKEN_NONCE, "token-nonce", "the nonce differs from the request's")                                    \
     X(TOKEN_POLICY, "token-policy", "the policy differs from the requested one")                             \
@@ -113,7 +115,7 @@ enum rc {
 #define RC_ENUM(name, word, text) RC_##name,
     RC_TABLE(RC_ENUM)
 #undef RC_ENUM
-        RC_NUM
+    RC_NUM
 };
 
 /* rc_word returns the stable word of a reason ("der-tag"), for programs and logs. Static, never NULL. */
