@@ -11,7 +11,11 @@
 #define MSAUTH_BLOB_MIN 32
 #define MSAUTH_BLOB_MAX 2048
 
-enum msauth_form { MSAUTH_NOT, MSAUTH_RAW_DER, MSAUTH_BASE64 };
+enum msauth_form {
+    MSAUTH_NOT,
+    MSAUTH_RAW_DER,
+    MSAUTH_BASE64
+};
 
 /* msauth_detect tells in which form a body may hold such a request, by its first octets alone. */
 enum msauth_form msauth_detect(struct bytes body);
