@@ -17,7 +17,7 @@ struct jail {
     const int *syscalls; /* allowed, ends with -1 */
     int rights_dir;      /* descriptor of the only folder where files may be made and written; -1 = none */
     size_t num_files;    /* RLIMIT_NOFILE; 0 = leave */
-    bool lock_memory;    /* mlockall; a warning where the limit does not allow it */
+    bool lock_memory;    /* mlockall; told where the limit does not allow it */
 };
 
 /* jail_become drops to user (name or number) when the process is root; for every thread; groups too. RC_NOT_FOUND when there is no such user. */
