@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of settings against itself (every default lies within its own range), against conf/tsa.conf (which must show every key with
+ * its default, and be readable as it stands and with every default uncommented), and the rules between settings.
+ */
+#include "tsa/role/settings.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tsa/base/mem.h"
+#include "tsa/base/safefile.h"
+
+#define UNIT "units = ( { name = \"a\"; key = \"k\"; chain = \"/c\"; policy = \"2.999.1\"; %s } %s );"
+
+static char *sample_text(void)
+{
+    const char *top = getenv("TSA_SOURCE");
+    char *path;
+    struct wbuf text;
+
+    if (!top) {
+        skip();
+    }
+    path = xasprintf("%s/conf/tsa.conf", top);
+    wbuf_init(&text, 1u << 20);
+    assert_int_equal(safefile_read(path, 1u << 20, &text), RC_OK);
+    wbuf_put_u8(&text, 0);
+    free(path);
+    return (char *)text.data; /* the writer's heap, which has nothing else */
+}
+
+static void print_errors(const struct cfg_errors *errors)
+{
+    for (size_t i = 0; i < errors->num; i++) {
+        print_message("%s\n", errors->list[i]);
+    }
+}
+
+/* "# name = value;" becomes "name = value;" */
+static void uncomment(char *text)
+{
+    for (char *line = text; line; line = strchr(line, '\n')) {
+        size_t name;
+
+        line += strspn(line, "\n ");
+        if (line[0] != '#' || line[1] != ' ') {
+            continue;
+        }
+        name = strspn(line + 2, "abcdefghijklmnopqrstuvwxyz_");
+        if (name && strncmp(line + 2 + name, " = ", 3) == 0) {
+            line[0] = ' ';
+        }
+    }
+}
+
+static void find_in(const struct cfg_field *fields, const char *text)
+{
+    for (; fields->name; fields++) {
+        char *line = fields->preset ? xasprintf("# %s = %s;\n", fields->name, fields->preset)
+                                    : xasprintf("%s = ", fields->name);
+
+        if (!strstr(text, line)) {
+            fail_msg("conf/tsa.conf does not show `%s'", line);
+        }
+        free(line);
+        assert_non_null(fields->help);
+        if (fields->fields) {
+            find_in(fields->fields, text);
+        }
+    }
+}
+
+static void test_sample_shows_all(void **state)
+{
+    char *text = sample_text();
+
+    (void)state;
+    find_in(settings_fields, text);
+    free(text);
+}
+
+static void test_sample_parses(void **state)
+{
+    char *text = sample_text();
+
+    (void)state;
+    for (int uncommented = 0; uncommented < 2; uncommented++) {
+        struct settings settings;
+        struct cfg_errors errors = {0};
+        enum rc rc = settings_parse("conf/tsa.conf", text, &settings, &errors);
+
+        print_errors(&errors);
+        assert_int_equal(rc, RC_OK);
+        assert_int_equal(errors.num, 0);
+        assert_int_equal(settings_num_units(&settings), 1);
+        settings_clear(&settings);
+        cfg_errors_clear(&errors);
+        uncomment(text);
+    }
+    free(text);
+}
+
+static enum rc parse(const char *head, const char *more, const char *units, struct settings *out,
+                     struct cfg_errors *errors)
+{
+    char *unit = xasprintf(UNIT, more, units);
+    char *text = xasprintf("%s\n%s\n", head, unit);
+    enum rc rc = settings_parse("dir/tsa.conf", text, out, errors);
+
+    free(unit);
+    free(text);
+    return rc;
+}
+
+static void test_defaults_and_paths(void **state)
+{
+    struct settings s;
+    struct cfg_errors errors = {0};
+    const struct settings_unit *unit;
+
+    (void)state;
+    assert_int_equal(parse("run_dir = \"run\";", "root = \"r\";", "", &s, &errors), RC_OK);
+    unit = settings_unit(&s, 0);
+    assert_string_equal(s.run_dir, "dir/run");
+    assert_string_equal(s.ledger.dir, "/var/lib/tsa/ledger");
+    assert_string_equal(unit->key, "dir/k");
+    assert_string_equal(unit->chain, "/c");
+    assert_string_equal(unit->root, "dir/r");
+    assert_int_equal(s.listen.num, 1);
+    assert_int_equal(s.node, 1);
+    assert_int_equal(s.limits.body, 16384);
+    assert_int_equal(s.deadlines.header, 5000000000);
+    assert_int_equal(s.log.level, LOG_LEVEL_INFO);
+    assert_int_equal(unit->digest, DIGEST_SHA256);
+    assert_int_equal(unit->digests, 1u << DIGEST_SHA256 | 1u << DIGEST_SHA384 | 1u << DIGEST_SHA512);
+    assert_int_equal(unit->protocols, SETTINGS_RFC3161 | SETTINGS_AUTHENTICODE);
+    assert_string_equal(s.users.issuer, "tsa-issuer");
+    settings_clear(&s);
+    assert_int_equal(parse("", "digests = \"sha1\"; digest = \"sha512\";", "", &s, &errors), RC_OK);
+    assert_int_equal(settings_unit(&s, 0)->digests, 1u << DIGEST_SHA1);
+    assert_int_equal(settings_unit(&s, 0)->digest, DIGEST_SHA512);
+    assert_string_equal(settings_unit(&s, 0)->root, "");
+    settings_clear(&s);
+}
+
+static void test_refused(void **state)
+{
+    static const struct {
+        const char *head, *more, *units, *where, *what;
+    } cases[] = {
+        {"listem = \"127.0.0.1:1\";", "", "", "dir/tsa.conf:1:", "did you mean `listen'"},
+        {"listen = \"localhost:1\";", "", "", "dir/tsa.conf:1:", "ADDRESS:PORT"},
+        {"listen = ( \"127.0.0.1:1\", \"127.0.0.1:1\" );", "", "", "dir/tsa.conf:1:", "twice"},
+        {"listen = ( );", "", "", "dir/tsa.conf:1:", "1 to 32"},
+        {"\nnode = 0;", "", "", "dir/tsa.conf:2:", "between 1 and 32767"},
+        {"node = 32768;", "", "", "dir/tsa.conf:1:", "between 1 and 32767"},
+        {"clock = { source = \"sistem\"; };", "", "", "dir/tsa.conf:1:", "did you mean \"system\""},
+        {"deadlines = { header = \"0 s\"; };", "", "", "dir/tsa.conf:1:", "between"},
+        {"", "policies = ( \"1.2.3\", \"x\" );", "", "dir/tsa.conf:2:", "object identifier"},
+        {"", "protocols = ( );", "", "dir/tsa.conf:2:", "at least one"},
+        {"", "digests = ( \"md5\" );", "", "dir/tsa.conf:2:", "md5"},
+        {"", "accuracy = \"-1 s\";", "", "dir/tsa.conf:2:", "accuracy"},
+        {"", "time_digits = 7;", "", "dir/tsa.conf:2:", "between 0 and 6"},
+        {"", "paths = \"x\";", "", "dir/tsa.conf:2:", "begins with /"},
+        {"", "paths = \"/x?y\";", "", "dir/tsa.conf:2:", "letters, digits"},
+        {"", "paths = ( \"/x\", \"/x\" );", "", "dir/tsa.conf:2:", "twice"},
+        {"", "paths = \"/b\";", ", { name = \"b\"; key = \"k\"; chain = \"c\"; policy = \"1.2\"; }",
+         "dir/tsa.conf:2:", "a unit's name already"},
+        {"", "", ", { name = \"a\"; key = \"k\"; chain = \"c\"; policy = \"1.2\"; }",
+         "dir/tsa.conf:2:", "same name"},
+        {"", "", ", { name = \"b c\"; key = \"k\"; chain = \"c\"; policy = \"1.2\"; }",
+         "dir/tsa.conf:2:", "stands in the URL"},
+        {"", "", ", { name = \"healthz\"; key = \"k\"; chain = \"c\"; policy = \"1.2\"; }",
+         "dir/tsa.conf:2:", "choose another"},
+        {"", "", ", { name = \"b\"; key = \"k\"; policy = \"1.2\"; }",
+         "dir/tsa.conf:2:", "missing setting `units[1].chain'"},
+        {"", "", ", { name = \"b\"; key = \"\"; chain = \"c\"; policy = \"1.2\"; }",
+         "dir/tsa.conf:2:", "empty"},
+        {"", "", ", { name = \"b\"; key = \"k\"; chain = \"c\"; policy = \"1.2.x\"; }",
+         "dir/tsa.conf:2:", "object identifier"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct settings s;
+        struct cfg_errors errors = {0};
+
+        assert_int_equal(parse(cases[i].head, cases[i].more, cases[i].units, &s, &errors), RC_CONFIG);
+        print_errors(&errors);
+        assert_int_equal(errors.num, 1);
+        assert_ptr_equal(strstr(errors.list[0], cases[i].where), errors.list[0]);
+        assert_non_null(strstr(errors.list[0], cases[i].what));
+        settings_clear(&s);
+        cfg_errors_clear(&errors);
+    }
+}
+
+static void test_no_units(void **state)
+{
+    struct settings s;
+    struct cfg_errors errors = {0};
+
+    (void)state;
+    assert_int_equal(settings_parse("tsa.conf", "node = 1;", &s, &errors), RC_CONFIG);
+    assert_int_equal(errors.num, 1);
+    assert_non_null(strstr(errors.list[0], "missing setting `units'"));
+    settings_clear(&s);
+    cfg_errors_clear(&errors);
+    assert_int_equal(settings_parse("tsa.conf", "units = ( );", &s, &errors), RC_CONFIG);
+    assert_int_equal(errors.num, 1);
+    assert_non_null(strstr(errors.list[0], "1 to 64 units"));
+    settings_clear(&s);
+    cfg_errors_clear(&errors);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sample_shows_all),   cmocka_unit_test(test_sample_parses),
+        cmocka_unit_test(test_defaults_and_paths), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_no_units),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
