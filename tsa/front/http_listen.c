@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Accepting, and looking away from it. */
+#include "tsa/front/http_listen.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tsa/base/log.h"
+
+#define MAX_PER_TURN 32
+
+static void pause_accept(struct http_listen *listen);
+
+/* ---- callbacks ------------------------------------------------------------------------------------- */
+
+/* Nobody waiting is no reason to look away; all else would come again at once. */
+static void look_away(struct http_listen *listen, int error)
+{
+    if (error != EAGAIN && error != EWOULDBLOCK) {
+        log_warning("no connection is accepted for a moment: %s", strerror(error));
+        pause_accept(listen);
+    }
+}
+
+/* False: no more in this turn. */
+static bool accept_one(struct http_listen *listen, int fd)
+{
+    struct sockaddr_storage peer = {0};
+    socklen_t len = sizeof peer;
+    int on = 1;
+    int client;
+
+    if (!http_server_make_room(listen->server)) {
+        pause_accept(listen);
+        return false;
+    }
+    client = accept4(fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (client < 0 && (errno == EINTR || errno == ECONNABORTED)) {
+        return true;
+    }
+    if (client < 0) {
+        look_away(listen, errno);
+        return false;
+    }
+    if (peer.ss_family == AF_INET || peer.ss_family == AF_INET6) {
+        (void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+    listen->num_accepted++;
+    return http_server_adopt(listen->server, client, (const struct sockaddr *)&peer);
+}
+
+static void on_acceptable(evutil_socket_t fd, short what, void *arg)
+{
+    int i;
+
+    (void)what;
+    for (i = 0; i < MAX_PER_TURN && accept_one(arg, fd); i++) {
+    }
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    http_listen_resume(arg);
+}
+
+/* ---- the rest -------------------------------------------------------------------------------------- */
+
+static void pause_accept(struct http_listen *listen)
+{
+    static const struct timeval moment = {0, 200000};
+    size_t i;
+
+    for (i = 0; i < listen->num; i++) {
+        event_del(listen->events[i]);
+    }
+    listen->paused = true;
+    event_add(listen->retry, &moment);
+}
+
+void http_listen_resume(struct http_listen *listen)
+{
+    size_t i;
+
+    if (!listen->paused) {
+        return;
+    }
+    listen->paused = false;
+    event_del(listen->retry);
+    for (i = 0; i < listen->num; i++) {
+        event_add(listen->events[i], NULL);
+    }
+}
+
+void http_listen_init(struct http_listen *listen, struct http_server *server)
+{
+    memset(listen, 0, sizeof *listen);
+    listen->server = server;
+    listen->retry = event_new(server->base, -1, 0, on_retry, listen);
+    if (!listen->retry) {
+        log_die(70, "out of memory");
+    }
+}
+
+bool http_listen_add(struct http_listen *listen, int fd)
+{
+    struct event *event;
+
+    if (listen->num == HTTP_LISTEN_MAX) {
+        return false;
+    }
+    event = event_new(listen->server->base, fd, EV_READ | EV_PERSIST, on_acceptable, listen);
+    if (!event || event_add(event, NULL) != 0) {
+        log_die(70, "out of memory");
+    }
+    listen->events[listen->num++] = event;
+    return true;
+}
+
+void http_listen_clear(struct http_listen *listen)
+{
+    while (listen->num > 0) {
+        struct event *event = listen->events[--listen->num];
+        int fd = event_get_fd(event);
+
+        event_free(event); /* before its descriptor: others hold the socket too, so epoll would go on */
+        close(fd);
+    }
+    if (listen->retry) {
+        event_free(listen->retry);
+    }
+    memset(listen, 0, sizeof *listen);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What connections share: one timer, one reaper, one pool, one date. */
+#include "tsa/front/http_server.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "tsa/base/log.h"
+#include "tsa/base/now.h"
+#include "tsa/front/http_conn.h"
+
+#define LINGER_NS 2000000000LL
+
+/* ---- callbacks ------------------------------------------------------------------------------------- */
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct http_server *server = arg;
+    int64_t now = now_mono_ns();
+    struct http_phase_member *member;
+
+    (void)fd;
+    (void)what;
+    server->timer_at = INT64_MAX;
+    while ((member = http_phase_due(&server->phases, now))) {
+        http_conn_expire(member);
+    }
+    http_server_arm(server);
+}
+
+static void on_reap(evutil_socket_t fd, short what, void *arg)
+{
+    struct http_server *server = arg;
+    struct http_phase_member *member;
+
+    (void)fd;
+    (void)what;
+    while ((member = TAILQ_FIRST(&server->dead))) {
+        TAILQ_REMOVE(&server->dead, member, entry);
+        http_conn_free(member);
+    }
+}
+
+/* ---- the server ------------------------------------------------------------------------------------ */
+
+void http_server_init(struct http_server *server, struct event_base *base,
+                      const struct http_server_config *config, const struct http_server_ops *ops, void *arg)
+{
+    const int64_t lengths[HTTP_PHASE_NUM] = {
+        [HTTP_PHASE_KEEP_ALIVE] = config->keep_alive,
+        [HTTP_PHASE_HEADER] = config->header,
+        [HTTP_PHASE_BODY] = config->body,
+        [HTTP_PHASE_WRITE] = config->write,
+        [HTTP_PHASE_LINGER] = LINGER_NS,
+    };
+
+    memset(server, 0, sizeof *server);
+    server->base = base;
+    server->config = *config;
+    server->ops = ops;
+    server->arg = arg;
+    server->timer_at = INT64_MAX;
+    server->date_sec = INT64_MIN;
+    http_phase_init(&server->phases, lengths);
+    TAILQ_INIT(&server->dead);
+    TAILQ_INIT(&server->free_slots);
+    server->timer = event_new(base, -1, 0, on_timer, server);
+    server->reaper = event_new(base, -1, 0, on_reap, server);
+    if (!server->timer || !server->reaper) {
+        log_die(70, "out of memory");
+    }
+}
+
+static void each_conn(struct http_server *server, void (*act)(struct http_phase_member *))
+{
+    size_t i;
+
+    for (i = 0; i < HTTP_PHASE_NUM; i++) {
+        struct http_phase_list *list = &server->phases.lists[i];
+        struct http_phase_member *last = TAILQ_LAST(list, http_phase_list);
+        struct http_phase_member *member, *next = TAILQ_FIRST(list);
+
+        while ((member = next)) { /* act may move a member to the end of another list, or take it out */
+            next = member == last ? NULL : TAILQ_NEXT(member, entry);
+            act(member);
+        }
+    }
+}
+
+static void end_now(struct http_phase_member *member)
+{
+    http_conn_kill(member, HTTP_END_STOPPED);
+}
+
+void http_server_clear(struct http_server *server)
+{
+    struct http_slot *slot;
+
+    each_conn(server, end_now);
+    on_reap(-1, 0, server);
+    while ((slot = TAILQ_FIRST(&server->free_slots))) {
+        http_conn_free_slot(slot);
+    }
+    event_free(server->timer);
+    event_free(server->reaper);
+}
+
+void http_server_stop(struct http_server *server)
+{
+    if (!server->stopping) {
+        server->stopping = true;
+        return;
+    }
+    each_conn(server, http_conn_stop);
+}
+
+bool http_server_make_room(struct http_server *server)
+{
+    struct http_phase_member *oldest;
+
+    if (server->num_conns < server->config.connections) {
+        return true;
+    }
+    oldest = http_phase_oldest(&server->phases, HTTP_PHASE_LINGER);
+    if (!oldest) {
+        oldest = http_phase_oldest(&server->phases, HTTP_PHASE_KEEP_ALIVE);
+    }
+    if (oldest) {
+        http_conn_kill(oldest, HTTP_END_CROWDED_OUT);
+    }
+    return oldest != NULL;
+}
+
+bool http_server_adopt(struct http_server *server, int fd, const struct sockaddr *peer)
+{
+    if (!http_server_make_room(server) || !http_conn_new(server, fd, peer)) {
+        close(fd);
+        return false;
+    }
+    http_server_arm(server);
+    return true;
+}
+
+void http_server_arm(struct http_server *server)
+{
+    int64_t earliest = http_phase_earliest(&server->phases);
+    int64_t wait;
+    struct timeval tv;
+
+    if (earliest >= server->timer_at) {
+        return; /* it wakes early enough, and looks again */
+    }
+    wait = earliest - now_mono_ns();
+    wait = wait < 0 ? 0 : wait + 1000; /* microseconds are cut, and too early would be once more */
+    tv.tv_sec = (time_t)(wait / 1000000000);
+    tv.tv_usec = (suseconds_t)(wait % 1000000000 / 1000);
+    server->timer_at = earliest;
+    event_add(server->timer, &tv);
+}
+
+void http_server_bury(struct http_server *server, struct http_phase_member *member)
+{
+    TAILQ_INSERT_TAIL(&server->dead, member, entry);
+    event_active(server->reaper, EV_TIMEOUT, 0);
+}
+
+const char *http_server_date(struct http_server *server)
+{
+    struct gentime now = now_real();
+
+    if (now.sec != server->date_sec) {
+        http_reply_date(now, server->date);
+        server->date_sec = now.sec;
+    }
+    return server->date;
+}
+
+const char *http_end_word(enum http_end end)
+{
+    static const char *const words[HTTP_END_NUM] = {
+#define HTTP_END_WORD(name, word) word,
+        HTTP_END_TABLE(HTTP_END_WORD)
+#undef HTTP_END_WORD
+    };
+
+    return words[end];
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All connections of one process: their limits, their deadlines, the pool of slots, and the place where a connection that has
+ * ended is freed: at the end of the turn, never inside its own callback. It does not accept: http_listen hands sockets over.
+ */
+#ifndef TSA_FRONT_HTTP_SERVER_H
+#define TSA_FRONT_HTTP_SERVER_H
+
+#include <event2/event.h>
+#include <sys/socket.h>
+
+#include "tsa/front/http_parse.h"
+#include "tsa/front/http_phase.h"
+#include "tsa/front/http_reply.h"
+
+struct http_conn;
+struct http_slot;
+
+/* How a connection ended. X(NAME, "word") */
+#define HTTP_END_TABLE(X)                                                                                    \
+    X(CLIENT, "client")                                                                                      \
+    X(ANSWERED, "answered")                                                                                  \
+    X(ERROR, "error")                                                                                        \
+    X(IDLE, "idle")                                                                                          \
+    X(SLOW_READER, "slow-reader")                                                                            \
+    X(LINGERED, "lingered")                                                                                  \
+    X(CROWDED_OUT, "crowded-out")                                                                            \
+    X(STOPPED, "stopped")                                                                                    \
+    X(NO_MEMORY, "no-memory")
+
+enum http_end {
+#define HTTP_END_ENUM(name, word) HTTP_END_##name,
+    HTTP_END_TABLE(HTTP_END_ENUM)
+#undef HTTP_END_ENUM
+    HTTP_END_NUM
+};
+
+struct http_server_config {
+    struct http_limits limits;
+    size_t pipeline; /* requests of one connection that are answered at the same time */
+    size_t requests; /* that one connection may send */
+    size_t connections;
+    int64_t header, body, write, keep_alive, connection; /* deadlines, ns */
+};
+
+/* What the access log and the counters want to know of an answer; the views are good during the call. */
+struct http_answered {
+    const struct sockaddr *peer;        /* sa_family AF_UNSPEC: a Unix socket */
+    struct bytes method, target, agent; /* cut to what a log line bears */
+    const struct http_reply *reply;
+    size_t len;         /* octets sent, head and body */
+    int64_t elapsed_ns; /* since the request was whole */
+};
+
+struct http_server_ops {
+    /* A request is whole: answer slot once with http_conn_reply, now or later. The request's views die on return. */
+    void (*on_request)(void *arg, struct http_slot *slot, const struct http_request *request);
+    void (*on_answered)(void *arg, const struct http_answered *answered);
+    void (*on_closed)(void *arg, enum http_end end);
+};
+
+TAILQ_HEAD(http_slot_list, http_slot);
+
+struct http_server {
+    struct event_base *base;
+    struct http_server_config config;
+    const struct http_server_ops *ops;
+    void *arg;
+    size_t num_conns;
+    bool stopping;
+
+    /* private to http_server and http_conn */
+    struct http_phases phases;
+    struct event *timer, *reaper;
+    int64_t timer_at;
+    struct http_phase_list dead;
+    struct http_slot_list free_slots;
+    int64_t date_sec;
+    char date[HTTP_REPLY_DATE_LEN + 1];
+};
+
+/* http_server_init is for start-up: it dies when there is no memory. ops must outlive the server. */
+void http_server_init(struct http_server *server, struct event_base *base,
+                      const struct http_server_config *config, const struct http_server_ops *ops, void *arg);
+
+/* http_server_clear ends all connections at once. Slots that are still being answered must have been answered before. */
+void http_server_clear(struct http_server *server);
+
+/* http_server_adopt takes a connected socket, non-blocking; peer is NULL for a Unix socket. False (the socket is closed) when there is no
+ * memory or no room. */
+bool http_server_adopt(struct http_server *server, int fd, const struct sockaddr *peer);
+
+/* http_server_make_room tells whether one more connection may come; the one that has been idle longest makes place for it. */
+bool http_server_make_room(struct http_server *server);
+
+/* http_server_stop: each connection ends with the answer to what it has sent whole; one that waits for nothing ends when it is called
+ * again (a turn later, so that what the kernel holds already is seen). */
+void http_server_stop(struct http_server *server);
+
+/* For http_conn: */
+void http_server_arm(struct http_server *server); /* the deadlines have changed */
+void http_server_bury(struct http_server *server,
+                      struct http_phase_member *member); /* free it at the end of the turn */
+const char *http_server_date(struct http_server *server);
+
+const char *http_end_word(enum http_end end);
+
+#endif
