@@ -48,6 +48,9 @@
     X(CE_CERTIFICATE_POLICIES, "2.5.29.32", "certificatePolicies", "\x55\x1d\x20")                           \
     X(CE_AUTHORITY_KEY_ID, "2.5.29.35", "authorityKeyIdentifier", "\x55\x1d\x23")                            \
     X(CE_EXT_KEY_USAGE, "2.5.29.37", "extKeyUsage", "\x55\x1d\x25")                                          \
+    X(CE_CRL_DISTRIBUTION_POINTS, "2.5.29.31", "cRLDistributionPoints", "\x55\x1d\x1f")                      \
+    X(PE_AUTHORITY_INFO_ACCESS, "1.3.6.1.5.5.7.1.1", "authorityInfoAccess",                                  \
+      "\x2b\x06\x01\x05\x05\x07\x01\x01")                                                                    \
     X(CE_PRIVATE_KEY_USAGE_PERIOD, "2.5.29.16", "privateKeyUsagePeriod", "\x55\x1d\x10")                     \
     X(AT_COMMON_NAME, "2.5.4.3", "CN", "\x55\x04\x03")                                                       \
     X(AT_ORGANIZATION, "2.5.4.10", "O", "\x55\x04\x0a")                                                      \

@@ -104,12 +104,20 @@
     X(IO, "io-error", "the file can not be read or written")                                                 \
     X(NOT_FOUND, "not-found", "there is nothing of that name")                                               \
     X(CONFIG, "config", "the configuration has an error")                                                    \
+    /* certs */                                                                                              \
+    X(KEY_MALFORMED, "key-malformed", "this is no private key")                                              \
+    X(KEY_KIND, "key-kind", "the private key is of a kind or size that is not used here")                    \
+    X(KEY_PASSPHRASE, "key-passphrase", "the private key is encrypted; the passphrase is missing or wrong")  \
+    X(KEY_EXPOSED, "key-exposed", "the private key lies open: the file must be yours and have mode 0600")    \
     /* container */                                                                                          \
     X(FORMAT_UNKNOWN, "unsupported-format", "the file is of no supported format")                            \
     X(FORMAT_MALFORMED, "malformed", "the file's structure is damaged")                                      \
     X(UNSIGNED, "unsigned", "the file holds no signature")                                                   \
     X(SPC_CONTENT, "spc-content", "the signed content is not an Authenticode indirect data")                 \
-    X(SPC_DIGEST, "digest-mismatch", "the file's digest differs from the signed one")
+    X(SPC_DIGEST, "digest-mismatch", "the file's digest differs from the signed one")                        \
+    X(FORMAT_TRAILER, "data-after-signature",                                                                \
+      "data follow the signature, which must be the last part of the file: take them off first")             \
+    X(FORMAT_TWIN, "several-timestamps", "this many timestamps of one signature are not supported")
 
 enum rc {
 #define RC_ENUM(name, word, text) RC_##name,
