@@ -275,7 +275,6 @@ enum rc certfile_read(const char *path, struct certfile *out)
         rc = RC_IO;
     }
     wbuf_cleanse(&text);
-    wbuf_clear(&text);
     return rc;
 }
 

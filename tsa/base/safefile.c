@@ -122,12 +122,13 @@ enum rc safefile_read(const char *path, size_t limit, struct wbuf *out)
     return with_text(rc, path);
 }
 
-static enum rc open_regular(const char *path, int *out_fd, struct stat *out_st)
+enum rc safefile_open(const char *path, int *out_fd, struct stat *out_st)
 {
     /* Non-blocking, so that a named pipe is refused and not waited for. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     enum rc rc = RC_OK;
 
+    *out_fd = -1;
     if (fd < 0) {
         return fail("open", path);
     }
@@ -149,7 +150,7 @@ enum rc safefile_map_open(const char *path, struct safefile_map *out)
     void *data;
 
     *out = (struct safefile_map){.fd = -1};
-    rc = open_regular(path, &out->fd, &out->st);
+    rc = safefile_open(path, &out->fd, &out->st);
     if (rc != RC_OK || out->st.st_size == 0) {
         return rc;
     }
@@ -554,7 +555,7 @@ enum rc safefile_edit(const struct safefile_edit *edit)
     enum rc rc;
 
     error_text[0] = '\0';
-    rc = open_regular(edit->source, &source, &st);
+    rc = safefile_open(edit->source, &source, &st);
     if (rc == RC_OK) {
         rc = edit_into(edit, source, &r);
     }

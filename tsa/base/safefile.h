@@ -18,6 +18,9 @@ const char *safefile_error_text(void);
 /* safefile_read reads a whole file of at most limit octets into out (initialised by the caller, heap). RC_IO, RC_NOT_FOUND, RC_TOO_LARGE. */
 enum rc safefile_read(const char *path, size_t limit, struct wbuf *out) MUST_CHECK;
 
+/* safefile_open opens a regular file for reading; it never waits for a pipe. Close *out_fd. RC_IO, RC_NOT_FOUND. */
+enum rc safefile_open(const char *path, int *out_fd, struct stat *out_st) MUST_CHECK;
+
 /* A regular file mapped read-only; empty files give an empty view. RC_IO, RC_NOT_FOUND. */
 struct safefile_map {
     struct bytes bytes;
