@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Single extensions, read when somebody asks. cert_parse has read the list once, so its form is known to be good.
+ */
+#include "certs/certext.h"
+
+bool certext_get(const struct cert *cert, enum oid oid, struct bytes *out_value)
+{
+    struct der d;
+    bool found = false;
+
+    der_init(&d, cert->extensions, DER_FOREIGN);
+    while (!found && der_more(&d)) {
+        der_enter(&d, DER_SEQUENCE);
+        found = oid_find(der_get_oid(&d)) == oid;
+        if (der_next_is(&d, DER_BOOLEAN_TAG)) {
+            (void)der_get_bool(&d);
+        }
+        *out_value = der_get(&d, DER_OCTET_STRING_TAG);
+        der_leave(&d);
+    }
+    return found && d.rc == RC_OK;
+}
+
+bool certext_has_policy(const struct cert *cert, enum oid policy)
+{
+    struct bytes value;
+    struct der d;
+    bool found = false;
+
+    if (!certext_get(cert, OID_CE_CERTIFICATE_POLICIES, &value)) {
+        return false;
+    }
+    der_init(&d, value, DER_FOREIGN);
+    der_enter(&d, DER_SEQUENCE);
+    while (!found && der_more(&d)) {
+        der_enter(&d, DER_SEQUENCE);
+        found = oid_find(der_get_oid(&d)) == policy;
+        der_leave_rest(&d);
+    }
+    return found && d.rc == RC_OK;
+}
+
+bool certext_key_usage_end(const struct cert *cert, struct gentime *out)
+{
+    struct bytes value, end = BYTES_NONE;
+    struct der d;
+
+    if (!certext_get(cert, OID_CE_PRIVATE_KEY_USAGE_PERIOD, &value)) {
+        return false;
+    }
+    der_init(&d, value, DER_FOREIGN);
+    der_enter(&d, DER_SEQUENCE);
+    if (der_next_is(&d, DER_CONTEXT(0))) {
+        (void)der_get(&d, DER_CONTEXT(0));
+    }
+    if (der_next_is(&d, DER_CONTEXT(1))) {
+        end = der_get(&d, DER_CONTEXT(1));
+    }
+    der_leave(&d);
+    return der_end(&d) == RC_OK && end.len > 0 && gentime_parse(end, out) == RC_OK;
+}
