@@ -35,23 +35,24 @@ static struct bytes read_algorithm(struct der *d, enum oid *out_oid)
 
 /* ---- SignerInfo ---- */
 
-/* RFC 5652 5.3: version 1 goes with issuerAndSerialNumber, version 3 with subjectKeyIdentifier. */
+/* RFC 5652 5.3: version 1 goes with issuerAndSerialNumber, version 3 with subjectKeyIdentifier. COMODO's old authority wrote 0. */
 static void read_signer_id(struct der *d, struct cms_signer *out)
 {
-    uint64_t version = 3;
+    bool fits = false;
 
     if (der_next_is(d, DER_SEQUENCE)) {
         der_enter(d, DER_SEQUENCE);
         out->issuer = der_get_tlv(d, DER_SEQUENCE);
         out->serial = der_get_integer(d);
         der_leave(d);
-        version = 1;
+        fits = out->version == 1 || (out->version == 0 && d->rules == DER_FOREIGN);
     } else if (der_next_is(d, DER_CONTEXT(0))) {
         out->key_id = der_get(d, DER_CONTEXT(0));
+        fits = out->version == 3;
     } else {
         der_fail(d, RC_CMS_SIGNER_ID);
     }
-    if (out->version != version) {
+    if (!fits) {
         der_fail(d, RC_CMS_VERSION);
     }
 }

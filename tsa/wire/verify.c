@@ -36,6 +36,12 @@ void verify_clear(struct verify_report *report)
 
 /* ---- what both kinds share ---- */
 
+/* Old authorities, Microsoft's own among them, did not mark the extension critical. */
+static enum rc check_lenient_eku(const struct cert *cert)
+{
+    return cert->eku & CERT_EKU_TIME_STAMPING ? RC_OK : RC_CERT_EKU;
+}
+
 static void check_chain(struct verify_report *report, const struct chain_anchors *anchors,
                         struct bytes certificates)
 {
@@ -242,7 +248,8 @@ enum rc verify_token(const struct verify_token_query *query, struct verify_repor
     has_cert = find_cert(query, report);
     check_token_signature(report, has_cert);
     if (has_cert) {
-        add(report, cert_check_timestamping(&report->cert));
+        add(report,
+            query->lenient_eku ? check_lenient_eku(&report->cert) : cert_check_timestamping(&report->cert));
         add(report, token_check_ess(&report->token, &report->cert));
         check_tsa_name(report);
         check_token_chain(query, report);
@@ -307,9 +314,7 @@ enum rc verify_countersignature(const struct verify_countersignature_query *quer
     has_cert = rc == RC_OK;
     check_countersignature(query, report, has_cert);
     if (has_cert) {
-        if (!(report->cert.eku & CERT_EKU_TIME_STAMPING)) {
-            add(report, RC_CERT_EKU);
-        }
+        add(report, check_lenient_eku(&report->cert));
         check_chain(report, query->anchors, query->certificates);
     }
     return verdict(report);

@@ -31,11 +31,13 @@ struct verify_token_query {
     const struct bytes *nonce; /* NULL = do not compare; else must be equal (empty = must be absent) */
     struct bytes policy;       /* empty = do not compare */
     struct bytes extra_certs;  /* further untrusted certificates, one after the other */
+    bool lenient_eku; /* timeStamping need be neither critical nor alone; false: all of RFC 3161 2.3 */
     const struct chain_anchors *anchors; /* NULL = the chain is not checked */
     enum der_rules rules;
 };
 
-/* verify_token judges an RFC 3161 token, its chain at genTime. RC_OK or the first finding; report is always filled. Free with verify_clear. */
+/* verify_token judges an RFC 3161 token, its chain at genTime. RC_OK or the first finding; report is always filled. Free with
+ * verify_clear. Without anchors the authority's certificate must still be valid at genTime. RC_TOKEN_TSA_NAME is a hint's failure. */
 enum rc verify_token(const struct verify_token_query *query, struct verify_report *report) MUST_CHECK;
 
 struct verify_countersignature_query {
@@ -46,7 +48,9 @@ struct verify_countersignature_query {
     enum der_rules rules;
 };
 
-/* verify_countersignature judges a PKCS #9 countersignature, its chain at signingTime; the bare-digest RSA form passes and is told in form. */
+/* verify_countersignature judges a PKCS #9 countersignature, its chain at signingTime; the bare-digest RSA form passes and is told
+ * in form. The extended key usage must name timeStamping, critical or not. RC_MSAUTH_CONTENT when it is for another signature value,
+ * RC_MSAUTH_NO_TIME; else as verify_token. Free with verify_clear. */
 enum rc verify_countersignature(const struct verify_countersignature_query *query,
                                 struct verify_report *report) MUST_CHECK;
 

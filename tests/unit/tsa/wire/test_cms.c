@@ -672,9 +672,17 @@ static void test_no_signed_attributes(void **state)
 static void test_signer_versions(void **state)
 {
     struct parts p = {&ec, SHA256_ALG, EC_ALG, NULL, NULL, DIGEST_SHA256, false};
-    static const char *const wrong[] = {"020100", "020102", "020103", "020104"};
+    static const char *const wrong[] = {"020102", "020103", "020104"};
+    uint8_t storage[8192];
+    struct cms_signer signer;
+    struct wbuf w;
 
     (void)state;
+    p.attrs = join(TYPE_ATTR, digest_attr(DIGEST_SHA256), "");
+    p.version = "020100"; /* old authorities wrote it: read from others, never written here */
+    assert_int_equal(check_parts(&p, false, NULL), RC_OK);
+    wbuf_init_fixed(&w, storage, sizeof storage);
+    assert_int_equal(cms_signer_parse(put_together(&p, &w), DER_STRICT, &signer), RC_CMS_VERSION);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         p.version = wrong[i];
         assert_int_equal(check_parts(&p, false, NULL), RC_CMS_VERSION);
