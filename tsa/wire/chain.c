@@ -162,19 +162,32 @@ static bool reason_is_harmless(const X509_REVOKED *revoked)
            value == CRL_REASON_SUPERSEDED || value == CRL_REASON_CESSATION_OF_OPERATION;
 }
 
-/* Revoked only after the time in question: a code signature made before stays good, a timestamp if the reason allows. */
-static bool revoked_later(X509_STORE_CTX *ctx, const struct chain_query *query)
+/* Whether this list says something against the certificate that counts at the time in question. */
+static bool speaks_against(X509_CRL *crl, X509 *x, const struct chain_query *query)
 {
-    X509_CRL *crl = X509_STORE_CTX_get0_current_crl(ctx);
     time_t at = (time_t)query->at.sec;
     X509_REVOKED *revoked = NULL;
 
-    if (query->purpose == CHAIN_ANY || !crl ||
-        X509_CRL_get0_by_cert(crl, &revoked, X509_STORE_CTX_get_current_cert(ctx)) != 1 ||
-        X509_cmp_time(X509_REVOKED_get0_revocationDate(revoked), &at) <= 0) {
+    if (X509_CRL_get0_by_cert(crl, &revoked, x) != 1) {
         return false;
     }
-    return query->purpose == CHAIN_CODE_SIGNING || reason_is_harmless(revoked);
+    return X509_cmp_time(X509_REVOKED_get0_revocationDate(revoked), &at) <= 0 ||
+           !(query->purpose == CHAIN_CODE_SIGNING || reason_is_harmless(revoked));
+}
+
+/* Revoked only after the time in question: a code signature made before stays good, a timestamp if the reason allows. Which
+ * list libcrypto looked at is not known for one that is outdated, so no list of that issuer may speak against it. */
+static bool revoked_later(X509_STORE_CTX *ctx, const struct chain_query *query)
+{
+    X509 *x = X509_STORE_CTX_get_current_cert(ctx);
+    STACK_OF(X509_CRL) *crls = X509_STORE_CTX_get1_crls(ctx, X509_get_issuer_name(x));
+    bool later = query->purpose != CHAIN_ANY && sk_X509_CRL_num(crls) > 0;
+
+    for (int i = 0; later && i < sk_X509_CRL_num(crls); i++) {
+        later = !speaks_against(sk_X509_CRL_value(crls, i), x, query);
+    }
+    sk_X509_CRL_pop_free(crls, X509_CRL_free);
+    return later;
 }
 
 static bool is_forgiven(int error, X509_STORE_CTX *ctx, const struct chain_query *query)
