@@ -14,23 +14,29 @@ static struct bytes place_of(const struct der *d)
     return d->rc == RC_OK ? (struct bytes){d->in.data + d->at, 0} : BYTES_NONE;
 }
 
+/* Parameters: the algorithms that are written here have none (NULL or absent); others' are left to who uses them. */
+static void read_parameters(struct der *d, enum oid oid)
+{
+    if (!der_more(d)) {
+        return;
+    }
+    if (d->rules == DER_STRICT && oid != OID_RSA_PSS) {
+        der_get_null(d);
+    } else {
+        (void)der_get(d, 0);
+    }
+}
+
 /* An AlgorithmIdentifier, and the OID in it. */
 static struct bytes read_algorithm(struct der *d, enum oid *out_oid)
 {
-    struct bytes tlv = der_get_tlv(d, DER_SEQUENCE);
-    struct der inner;
+    size_t start = d->at;
 
-    *out_oid = OID_NONE;
-    if (d->rc != RC_OK) {
-        return BYTES_NONE;
-    }
-    der_init(&inner, tlv, d->rules);
-    der_enter(&inner, DER_SEQUENCE);
-    *out_oid = oid_find(der_get_oid(&inner));
-    if (inner.rc != RC_OK) {
-        der_fail(d, inner.rc);
-    }
-    return tlv;
+    der_enter(d, DER_SEQUENCE);
+    *out_oid = oid_find(der_get_oid(d));
+    read_parameters(d, *out_oid);
+    der_leave(d);
+    return d->rc == RC_OK ? bytes_of(d->in.data + start, d->at - start) : BYTES_NONE;
 }
 
 /* ---- SignerInfo ---- */

@@ -8,6 +8,7 @@
 #define TESTS_WIRE_AUTHORITY_H
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,11 +119,13 @@ static inline struct bytes authority_der(X509 *cert)
 
 static inline void authority_init(struct authority *a, const struct authority_spec *spec)
 {
+    char name[40];
     enum rc rc;
 
+    snprintf(name, sizeof name, "Test Root %p", (const void *)a); /* no two roots bear the same name */
     *a = (struct authority){.digest = spec->digest == DIGEST_NONE ? DIGEST_SHA256 : spec->digest};
     a->root_key = authority_key("P-256");
-    a->root = authority_certificate(a->root_key, "Test Root", NULL, AUTHORITY_TO);
+    a->root = authority_certificate(a->root_key, name, NULL, AUTHORITY_TO);
     authority_extend(a->root, a->root, NID_basic_constraints, "critical,CA:TRUE");
     authority_extend(a->root, a->root, NID_key_usage, "critical,keyCertSign,cRLSign");
     authority_extend(a->root, a->root, NID_subject_key_identifier, "hash");

@@ -136,7 +136,6 @@ static TS_VERIFY_CTX *verify_context(struct authority *a, const struct tsp_reque
     assert_non_null(req);
     ctx = TS_REQ_to_TS_VERIFY_CTX(req, NULL);
     assert_non_null(ctx);
-    TS_VERIFY_CTX_add_flags(ctx, TS_VFY_SIGNATURE | TS_VFY_TSA_NAME);
     TS_VERIFY_CTX_set_store(ctx, authority_store(a));
     TS_REQ_free(req);
     wbuf_clear(&w);
@@ -152,7 +151,6 @@ static bool libcrypto_verifies(struct authority *a, struct bytes reply, const st
 
     assert_non_null(resp);
     assert_ptr_equal(at, reply.data + reply.len);
-    TS_VERIFY_CTX_add_flags(ctx, 0);
     (void)TS_VERIFY_CTX_set_flags(ctx, TS_VFY_SIGNATURE | TS_VFY_VERSION | TS_VFY_IMPRINT | TS_VFY_NONCE |
                                            (request->policy.len > 0 ? TS_VFY_POLICY : 0));
     good = TS_RESP_verify_response(ctx, resp) == 1;
