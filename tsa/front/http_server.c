@@ -47,7 +47,7 @@ void http_server_init(struct http_server *server, struct event_base *base,
                       const struct http_server_config *config, const struct http_server_ops *ops, void *arg)
 {
     const int64_t lengths[HTTP_PHASE_NUM] = {
-        [HTTP_PHASE_KEEP_ALIVE] = config->keep_alive,
+        [HTTP_PHASE_KEEP_ALIVE] = config->keep_alive > 0 ? config->keep_alive : 1,
         [HTTP_PHASE_HEADER] = config->header,
         [HTTP_PHASE_BODY] = config->body,
         [HTTP_PHASE_WRITE] = config->write,
