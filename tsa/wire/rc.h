@@ -116,8 +116,7 @@
     X(SPC_CONTENT, "spc-content", "the signed content is not an Authenticode indirect data")                 \
     X(SPC_DIGEST, "digest-mismatch", "the file's digest differs from the signed one")                        \
     X(FORMAT_TRAILER, "data-after-signature",                                                                \
-      "data follow the signature, which must be the last part of the file: take them off first")             \
-    X(FORMAT_TWIN, "several-timestamps", "this many timestamps of one signature are not supported")
+      "data follow the signature, which must be the last part of the file: take them off first")
 
 enum rc {
 #define RC_ENUM(name, word, text) RC_##name,

@@ -48,7 +48,8 @@ struct spc {
     size_t num;
 };
 
-/* spc_parse reads a whole signature, nested ones included. RC_CMS_*, RC_DER_*, RC_TOO_LARGE with too many. */
+/* spc_parse reads a whole signature, nested ones included. RC_CMS_*, RC_DER_*, RC_TOO_LARGE with too many, too deep ones or too many
+ * timestamps; RC_UNSIGNED when there is no SignerInfo. The struct is large: keep it off small stacks. */
 enum rc spc_parse(struct bytes pkcs7, struct spc *out) MUST_CHECK;
 
 /* spc_content_digest hashes what messageDigest covers, for one signature. */
@@ -64,7 +65,8 @@ struct spc_change {
 };
 
 /* spc_change writes the whole new PKCS #7 with one signature changed; attribute order, other attributes and every signed octet stay,
- * lengths above grow (in the same form where they fit). Several changes: apply one after the other. RC_DER_*. */
+ * lengths above grow (in the same form where they fit). Several changes: apply one after the other. RC_DER_* (indefinite lengths are
+ * refused), RC_NOT_FOUND when there is no such signature. */
 enum rc spc_change(struct bytes pkcs7, const struct spc_change *change, struct wbuf *out) MUST_CHECK;
 
 #endif
