@@ -6,9 +6,10 @@
 #ifndef TESTS_WIRE_HEX_H
 #define TESTS_WIRE_HEX_H
 
-#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tsa/wire/bytes.h"
@@ -23,9 +24,12 @@ struct hex {
 static inline uint8_t hex_digit(char c)
 {
     static const char digits[] = "0123456789abcdef";
-    const char *at = strchr(digits, c);
+    const char *at = c ? strchr(digits, c) : NULL;
 
-    assert(c && at);
+    if (!at) {
+        fprintf(stderr, "a test's hex text is malformed\n");
+        abort();
+    }
     return (uint8_t)(at - digits);
 }
 
@@ -37,7 +41,9 @@ static inline struct bytes hex(struct hex *out, const char *text)
             text++;
             continue;
         }
-        assert(out->len < sizeof out->data);
+        if (out->len == sizeof out->data) {
+            abort();
+        }
         out->data[out->len++] = (uint8_t)(hex_digit(text[0]) << 4 | hex_digit(text[1]));
         text += 2;
     }
