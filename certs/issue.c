@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include <openssl/conf.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
@@ -62,14 +63,18 @@ static bool set_times(const struct making *m)
 static bool add_extension(const struct making *m, int nid, const char *text)
 {
     X509V3_CTX context;
-    X509_EXTENSION *extension;
+    X509_EXTENSION *extension = NULL;
+    CONF *empty = NCONF_new(NULL); /* policies are not read without one */
     bool good;
 
     X509V3_set_ctx(&context, m->issuer, m->cert, NULL, NULL, 0);
-    X509V3_set_ctx_nodb(&context);
-    extension = X509V3_EXT_conf_nid(NULL, &context, nid, text);
+    X509V3_set_nconf(&context, empty);
+    if (empty) {
+        extension = X509V3_EXT_nconf_nid(empty, &context, nid, text);
+    }
     good = extension && X509_add_ext(m->cert, extension, -1) == 1;
     X509_EXTENSION_free(extension);
+    NCONF_free(empty);
     return good;
 }
 
