@@ -1,120 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Chains of certificates that the test makes itself: what leads to an anchor and what does not, the time, the purpose at
- * every step, revocation, old digests, and the order of a heap of certificates.
+ * every step, old digests, input that is no certificate.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include <openssl/err.h>
-
-#include "tests/unit/tsa/wire/mint.h"
-#include "tsa/wire/chain.h"
-
-#define NOW (MINT_2026 + 100 * MINT_DAY)
-
-static const char *const ca_ext[] = {"basicConstraints",
-                                     "critical,CA:TRUE",
-                                     "keyUsage",
-                                     "critical,keyCertSign,cRLSign",
-                                     "subjectKeyIdentifier",
-                                     "hash",
-                                     NULL};
-static const char *const tsa_ext[] = {
-    "basicConstraints",      "CA:FALSE", "keyUsage", "critical,digitalSignature", "extendedKeyUsage",
-    "critical,timeStamping", NULL};
-static const char *const code_ext[] = {"keyUsage", "digitalSignature", "extendedKeyUsage", "codeSigning",
-                                       NULL};
-
-/* root <- middle <- tsa, code; and a stranger's root with the same middle's name below it */
-static struct mint root, middle, tsa, code, other_root, other_middle;
-
-static int make_all(void **state)
-{
-    (void)state;
-    root = mint(&(struct mint_spec){.cn = "Root", .extensions = ca_ext});
-    middle = mint(&(struct mint_spec){.cn = "Middle", .issuer = &root, .serial = 2, .extensions = ca_ext});
-    tsa = mint(&(struct mint_spec){.cn = "TSA", .issuer = &middle, .serial = 3, .extensions = tsa_ext});
-    code = mint(&(struct mint_spec){.cn = "Code", .issuer = &middle, .serial = 4, .extensions = code_ext});
-    other_root = mint(&(struct mint_spec){.cn = "Other Root", .extensions = ca_ext});
-    other_middle =
-        mint(&(struct mint_spec){.cn = "Middle", .issuer = &other_root, .serial = 2, .extensions = ca_ext});
-    return 0;
-}
-
-static int free_all(void **state)
-{
-    struct mint *all[] = {&root, &middle, &tsa, &code, &other_root, &other_middle};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        mint_free(all[i]);
-    }
-    return 0;
-}
-
-#define MAX_GIVEN 16
-
-/* One question: what is trusted, what comes along, and about whom. */
-struct question {
-    const struct mint *leaf;
-    const struct mint *anchors[MAX_GIVEN], *others[MAX_GIVEN];
-    struct bytes crls[4];
-    enum chain_purpose purpose;
-    int64_t at;
-    uint32_t at_nsec;
-};
-
-static struct chain_anchors *anchors_of(const struct question *q)
-{
-    struct chain_anchors *anchors = chain_anchors_new();
-
-    assert_non_null(anchors);
-    for (size_t i = 0; q->anchors[i]; i++) {
-        assert_int_equal(chain_anchors_add(anchors, q->anchors[i]->der), RC_OK);
-    }
-    for (size_t i = 0; i < 4 && q->crls[i].len > 0; i++) {
-        assert_int_equal(chain_anchors_add_crl(anchors, q->crls[i]), RC_OK);
-    }
-    return anchors;
-}
-
-static enum rc ask_for_chain(const struct question *q, struct chain *out)
-{
-    struct chain_anchors *anchors = anchors_of(q);
-    struct chain_query query = {.anchors = anchors, .leaf = q->leaf->der, .purpose = q->purpose};
-    struct wbuf others;
-    enum rc rc;
-
-    wbuf_init(&others, 100000);
-    for (size_t i = 0; q->others[i]; i++) {
-        wbuf_put(&others, q->others[i]->der);
-    }
-    assert_int_equal(wbuf_rc(&others), RC_OK);
-    query.intermediates = wbuf_bytes(&others);
-    query.at = (struct gentime){q->at ? q->at : NOW, q->at_nsec};
-    rc = chain_check(&query, out);
-    assert_int_equal(ERR_peek_error(), 0); /* nothing is left for others to trip over */
-    wbuf_clear(&others);
-    chain_anchors_free(anchors);
-    return rc;
-}
-
-static enum rc ask(const struct question *q)
-{
-    struct chain chain;
-    enum rc rc = ask_for_chain(q, &chain);
-
-    chain_clear(&chain);
-    return rc;
-}
-
-#define assert_rc(question, rc) assert_string_equal(rc_word(ask(question)), rc_word(rc))
+#include "tests/unit/tsa/wire/chain_ask.h"
 
 static void assert_chain(const struct chain *chain, const struct mint *const *want, size_t num)
 {
@@ -456,146 +354,6 @@ static void ed25519_verifies(void **state)
     mint_free(&ed_root);
 }
 
-/* ---- revocation ---- */
-
-static void revoked_before_is_revoked(void **state)
-{
-    static const int reasons[] = {-1, 0, 1, 2, 3, 4, 5, 9};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
-        for (unsigned purpose = CHAIN_TIME_STAMPING; purpose <= CHAIN_ANY; purpose++) {
-            struct mint_crl_spec spec = {&middle,        3,         NOW - MINT_DAY, NOW - MINT_DAY,
-                                         NOW + MINT_DAY, reasons[i]};
-            struct question q = {.leaf = &tsa, .anchors = {&root}, .others = {&middle}};
-
-            spec.serial = purpose == CHAIN_CODE_SIGNING ? 4 : 3;
-            q.leaf = purpose == CHAIN_CODE_SIGNING ? &code : &tsa;
-            q.purpose = (enum chain_purpose)purpose;
-            q.crls[0] = mint_crl(&spec);
-            assert_rc(&q, RC_CHAIN_REVOKED);
-            mint_crl_free(q.crls[0]);
-        }
-    }
-}
-
-/* RFC 3161 4: what a key did before it was revoked for a harmless reason stays good. No reason is no harmless reason. */
-static void revoked_later_by_reason(void **state)
-{
-    static const struct {
-        int reason;
-        enum rc stamping;
-    } rows[] = {
-        {-1, RC_CHAIN_REVOKED}, /* none */
-        {0, RC_OK},             /* unspecified */
-        {1, RC_CHAIN_REVOKED},  /* keyCompromise */
-        {2, RC_CHAIN_REVOKED},  /* cACompromise */
-        {3, RC_OK},             /* affiliationChanged */
-        {4, RC_OK},             /* superseded */
-        {5, RC_OK},             /* cessationOfOperation */
-        {6, RC_CHAIN_REVOKED},  /* certificateHold */
-        {9, RC_CHAIN_REVOKED},  /* privilegeWithdrawn */
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct mint_crl_spec spec = {&middle, 3, NOW + 1, NOW + MINT_DAY, NOW + 9 * MINT_DAY, rows[i].reason};
-        struct question q = {.leaf = &tsa, .anchors = {&root}, .others = {&middle}};
-
-        q.crls[0] = mint_crl(&spec);
-        assert_rc(&q, rows[i].stamping);
-        q.purpose = CHAIN_ANY;
-        assert_rc(&q, RC_CHAIN_REVOKED);
-        mint_crl_free(q.crls[0]);
-        spec.serial = 4;
-        q.leaf = &code;
-        q.purpose = CHAIN_CODE_SIGNING;
-        q.crls[0] = mint_crl(&spec);
-        assert_rc(&q, RC_OK);
-        mint_crl_free(q.crls[0]);
-    }
-}
-
-/* Of two lists that name it the harsher one counts, whichever libcrypto prefers. */
-static void the_harsher_list_counts(void **state)
-{
-    struct mint_crl_spec harmless = {&middle, 3, NOW + 1, NOW + MINT_DAY, NOW + 9 * MINT_DAY, 4};
-    struct mint_crl_spec harsh = {&middle, 3, NOW + 1, NOW + 2 * MINT_DAY, NOW + 8 * MINT_DAY, 1};
-    struct bytes lists[2] = {mint_crl(&harmless), mint_crl(&harsh)};
-
-    (void)state;
-    for (size_t i = 0; i < 2; i++) {
-        struct question q = {.leaf = &tsa, .anchors = {&root}, .others = {&middle}};
-
-        q.crls[0] = lists[i];
-        q.crls[1] = lists[1 - i];
-        assert_rc(&q, RC_CHAIN_REVOKED);
-    }
-    mint_crl_free(lists[0]);
-    mint_crl_free(lists[1]);
-}
-
-static void the_second_of_revocation_is_revoked(void **state)
-{
-    struct mint_crl_spec spec = {&middle, 3, NOW, NOW, NOW + MINT_DAY, 4};
-    struct question q = {.leaf = &tsa, .anchors = {&root}, .others = {&middle}};
-
-    (void)state;
-    q.crls[0] = mint_crl(&spec);
-    assert_rc(&q, RC_CHAIN_REVOKED);
-    q.at = NOW - 1;
-    assert_rc(&q, RC_OK);
-    mint_crl_free(q.crls[0]);
-}
-
-static void an_authority_may_be_revoked(void **state)
-{
-    struct mint_crl_spec spec = {&root, 2, NOW - MINT_DAY, NOW - MINT_DAY, NOW + MINT_DAY, 2};
-    struct question q = {.leaf = &tsa, .anchors = {&root}, .others = {&middle}};
-
-    (void)state;
-    q.crls[0] = mint_crl(&spec);
-    assert_rc(&q, RC_CHAIN_REVOKED);
-    mint_crl_free(q.crls[0]);
-}
-
-/* A list that is missing, outdated, of the future or of somebody else says nothing against a certificate. */
-static void lists_that_do_not_speak_of_it(void **state)
-{
-    const struct mint_crl_spec specs[] = {
-        {&middle, 99, NOW - MINT_DAY, NOW - MINT_DAY, NOW + MINT_DAY, 1},
-        {&middle, 99, NOW - 9 * MINT_DAY, NOW - 9 * MINT_DAY, NOW - 8 * MINT_DAY, 1},
-        {&middle, 99, NOW + 8 * MINT_DAY, NOW + 8 * MINT_DAY, NOW + 9 * MINT_DAY, 1},
-        {&other_root, 3, NOW - MINT_DAY, NOW - MINT_DAY, NOW + MINT_DAY, 1},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++) {
-        struct question q = {.leaf = &tsa, .anchors = {&root}, .others = {&middle}};
-
-        q.crls[0] = mint_crl(&specs[i]);
-        assert_rc(&q, RC_OK);
-        mint_crl_free(q.crls[0]);
-    }
-}
-
-/* An outdated list still revokes; a list that the authority did not sign revokes nobody, and is not passed over. */
-static void outdated_and_forged_lists(void **state)
-{
-    struct mint_crl_spec outdated = {&middle, 3, NOW - 9 * MINT_DAY, NOW - 9 * MINT_DAY, NOW - 8 * MINT_DAY,
-                                     1};
-    struct mint_crl_spec forged = {&other_middle, 3, NOW - MINT_DAY, NOW - MINT_DAY, NOW + MINT_DAY, 1};
-    struct question q = {.leaf = &tsa, .anchors = {&root}, .others = {&middle}};
-
-    (void)state;
-    q.crls[0] = mint_crl(&outdated);
-    assert_rc(&q, RC_CHAIN_REVOKED);
-    mint_crl_free(q.crls[0]);
-    q.crls[0] = mint_crl(&forged);
-    assert_rc(&q, RC_CHAIN_BROKEN);
-    mint_crl_free(q.crls[0]);
-}
-
 /* ---- anchors and bad input ---- */
 
 static void anchors_are_counted(void **state)
@@ -692,80 +450,6 @@ static void other_things_in_the_set(void **state)
     chain_anchors_free(anchors);
 }
 
-/* ---- order ---- */
-
-static void assert_order(struct bytes *certs, const struct mint *const *want, size_t num)
-{
-    assert_int_equal(chain_order(certs, num), RC_OK);
-    for (size_t i = 0; i < num; i++) {
-        assert_true(bytes_equal(certs[i], want[i]->der));
-    }
-}
-
-static void any_order_becomes_the_chains(void **state)
-{
-    static const size_t permutations[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
-                                              {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
-    const struct mint *want[] = {&tsa, &middle, &root};
-
-    (void)state;
-    for (size_t i = 0; i < 6; i++) {
-        struct bytes certs[3];
-
-        for (size_t k = 0; k < 3; k++) {
-            certs[k] = want[permutations[i][k]]->der;
-        }
-        assert_order(certs, want, 3);
-    }
-    assert_order((struct bytes[]){middle.der, tsa.der}, (const struct mint *[]){&tsa, &middle}, 2);
-    assert_order((struct bytes[]){tsa.der}, (const struct mint *[]){&tsa}, 1);
-    assert_order((struct bytes[]){root.der}, (const struct mint *[]){&root}, 1);
-}
-
-static void signatures_decide_between_equal_names(void **state)
-{
-    struct mint next =
-        mint(&(struct mint_spec){.cn = "Root", .issuer = &root, .serial = 9, .extensions = ca_ext});
-    struct mint lower = mint(&(struct mint_spec){.cn = "Lower", .issuer = &next, .extensions = tsa_ext});
-    const struct mint *want[] = {&lower, &next, &root};
-
-    (void)state;
-    assert_order((struct bytes[]){root.der, lower.der, next.der}, want, 3);
-    assert_order((struct bytes[]){next.der, root.der, lower.der}, want, 3);
-    mint_free(&lower);
-    mint_free(&next);
-}
-
-static void what_is_no_chain_stays_as_it_was(void **state)
-{
-    static const struct mint *const rows[][5] = {
-        {&tsa, &root},                         /* a gap */
-        {&tsa, &code, &middle},                /* two leaves */
-        {&tsa, &middle, &root, &other_root},   /* a stranger */
-        {&tsa, &middle, &other_middle, &root}, /* two of one name, one too many */
-        {&tsa, &tsa},
-        {&root, &root},
-        {&root, &other_root},
-        {&tsa, &middle, &middle},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct bytes certs[5];
-        size_t num = 0;
-
-        for (; rows[i][num]; num++) {
-            certs[num] = rows[i][num]->der;
-        }
-        assert_int_equal(chain_order(certs, num), RC_CHAIN_BROKEN);
-        for (size_t k = 0; k < num; k++) {
-            assert_ptr_equal(certs[k].data, rows[i][k]->der.data);
-        }
-    }
-    assert_int_equal(chain_order(NULL, 0), RC_CHAIN_BROKEN);
-    assert_int_equal(chain_order((struct bytes[]){tsa.der, bytes_str("x")}, 2), RC_CERT_MALFORMED);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -786,21 +470,11 @@ int main(void)
         cmocka_unit_test(no_authority_above_forbids_it),
         cmocka_unit_test(old_digests_and_small_keys_verify),
         cmocka_unit_test(ed25519_verifies),
-        cmocka_unit_test(revoked_before_is_revoked),
-        cmocka_unit_test(revoked_later_by_reason),
-        cmocka_unit_test(the_harsher_list_counts),
-        cmocka_unit_test(the_second_of_revocation_is_revoked),
-        cmocka_unit_test(an_authority_may_be_revoked),
-        cmocka_unit_test(lists_that_do_not_speak_of_it),
-        cmocka_unit_test(outdated_and_forged_lists),
         cmocka_unit_test(anchors_are_counted),
         cmocka_unit_test(anchors_must_be_certificates),
         cmocka_unit_test(the_hosts_store_can_be_asked),
         cmocka_unit_test(a_leaf_that_is_none),
         cmocka_unit_test(other_things_in_the_set),
-        cmocka_unit_test(any_order_becomes_the_chains),
-        cmocka_unit_test(signatures_decide_between_equal_names),
-        cmocka_unit_test(what_is_no_chain_stays_as_it_was),
     };
 
     return cmocka_run_group_tests(tests, make_all, free_all);
