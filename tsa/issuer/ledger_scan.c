@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The scan goes from record to record until one is not good, then looks for whole records behind it, octet by octet, to tell a torn tail
+ * from damage. Nothing is taken on trust: a record counts when its checksum fits, its body reads, its number follows the one
+ * before, and its group is the one that is open or starts right there.
+ */
+#include "tsa/issuer/ledger_scan.h"
+
+#include <string.h>
+
+struct scan {
+    struct bytes file;
+    struct crc32c crc;
+    uint64_t group; /* of the record before */
+    struct ledger_summary *out;
+};
+
+static uint32_t get_u32(const uint8_t *at)
+{
+    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+static void put_u32(uint8_t *at, uint32_t n)
+{
+    for (size_t i = 0; i < 4; i++) {
+        at[i] = (uint8_t)(n >> 8 * i);
+    }
+}
+
+static uint32_t checksum(const struct crc32c *crc, const uint8_t *at, size_t body_len)
+{
+    const uint32_t of_length = crc32c_of(crc, 0, bytes_of(at, 4));
+
+    return crc32c_of(crc, of_length, bytes_of(at + LEDGER_FRAME_LEN, body_len));
+}
+
+void ledger_frame(const struct crc32c *crc, uint8_t *at, size_t body_len)
+{
+    put_u32(at, (uint32_t)body_len);
+    put_u32(at + 4, checksum(crc, at, body_len));
+}
+
+/* A whole record at that place, whatever stands before it; the cheap checks first. */
+static bool record_at(const struct scan *s, uint64_t at, struct ledger_record *out, uint64_t *out_end)
+{
+    const uint8_t *p = s->file.data + at;
+    uint64_t left = s->file.len - at;
+    size_t body_len;
+
+    if (left < LEDGER_FRAME_LEN + LEDGER_BODY_MIN) {
+        return false;
+    }
+    body_len = get_u32(p);
+    if (body_len < LEDGER_BODY_MIN || body_len > LEDGER_BODY_MAX || body_len > left - LEDGER_FRAME_LEN ||
+        ledger_record_get(bytes_of(p + LEDGER_FRAME_LEN, body_len), out) != RC_OK) {
+        return false;
+    }
+    *out_end = at + LEDGER_FRAME_LEN + body_len;
+    return get_u32(p + 4) == checksum(&s->crc, p, body_len);
+}
+
+static bool follows(const struct scan *s, uint64_t at, const struct ledger_record *r)
+{
+    const bool first = s->out->num == 0;
+
+    return (first ? r->sequence > 0 : r->sequence == s->out->last_sequence + 1) &&
+           (r->group == at || (!first && r->group == s->group));
+}
+
+static struct gentime later(struct gentime a, struct gentime b)
+{
+    return gentime_compare(a, b) < 0 ? b : a;
+}
+
+static void count(struct scan *s, const struct ledger_record *r, uint64_t end)
+{
+    struct ledger_summary *out = s->out;
+
+    out->first_sequence = out->num++ == 0 ? r->sequence : out->first_sequence;
+    out->last_sequence = r->sequence;
+    out->last_clock = later(out->last_clock, r->clock);
+    out->last_time = later(out->last_time, r->time);
+    out->end = end;
+    s->group = r->group;
+}
+
+/* The end of what is not zero, from a place on. */
+static uint64_t used_end(struct bytes file, uint64_t from)
+{
+    static const uint8_t zeros[4096];
+    uint64_t end = file.len;
+
+    while (end - from > sizeof(zeros) && memcmp(file.data + end - sizeof(zeros), zeros, sizeof(zeros)) == 0) {
+        end -= sizeof(zeros);
+    }
+    while (end > from && file.data[end - 1] == 0) {
+        end--;
+    }
+    return end;
+}
+
+/* Behind a record that is not good: does any record show that the disk held it whole once, since a group was begun after it? */
+static bool is_damage(const struct scan *s, uint64_t bad, uint64_t end)
+{
+    struct ledger_record r;
+    uint64_t at = bad, next;
+
+    while (at < end) {
+        if (!record_at(s, at, &r, &next)) {
+            at++;
+        } else if (r.group > bad && r.group <= at) {
+            return true;
+        } else {
+            at = next;
+        }
+    }
+    return false;
+}
+
+enum rc ledger_scan(struct bytes file, ledger_on_record *on_record, void *arg, struct ledger_summary *out)
+{
+    struct scan s = {.file = file, .out = out};
+    struct ledger_record r;
+    uint64_t end, at = LEDGER_MAGIC_LEN;
+
+    *out = (struct ledger_summary){0};
+    if (used_end(file, 0) == 0) {
+        return RC_OK; /* not even the header was written */
+    }
+    if (file.len < LEDGER_MAGIC_LEN || memcmp(file.data, LEDGER_MAGIC, LEDGER_MAGIC_LEN) != 0) {
+        return RC_LEDGER_DAMAGED;
+    }
+    crc32c_init(&s.crc);
+    out->end = at;
+    while (record_at(&s, at, &r, &end) && follows(&s, at, &r)) {
+        count(&s, &r, end);
+        if (on_record && !on_record(arg, at, &r)) {
+            return RC_OK;
+        }
+        at = end;
+    }
+    end = used_end(file, at);
+    out->torn = end - at;
+    if (out->torn > 0 && is_damage(&s, at, end)) {
+        out->damaged_at = at;
+        return RC_LEDGER_DAMAGED;
+    }
+    return RC_OK;
+}
