@@ -562,17 +562,32 @@ static void finish_unit(const char *name, struct settings_unit *unit)
     unit->digest += DIGEST_SHA1;
 }
 
+static void finish(const char *name, struct settings *settings)
+{
+    resolve(name, &settings->run_dir);
+    resolve(name, &settings->ledger.dir);
+    for (size_t i = 0; i < settings->units.num; i++) {
+        finish_unit(name, (struct settings_unit *)settings->units.list + i);
+    }
+}
+
 enum rc settings_parse(const char *name, const char *text, struct settings *out, struct cfg_errors *errors)
 {
     enum rc rc;
 
     *out = (struct settings){0};
     rc = cfg_parse(name, text, settings_fields, out, errors);
-    resolve(name, &out->run_dir);
-    resolve(name, &out->ledger.dir);
-    for (size_t i = 0; i < out->units.num; i++) {
-        finish_unit(name, (struct settings_unit *)out->units.list + i);
-    }
+    finish(name, out);
+    return rc;
+}
+
+enum rc settings_parse_file(const char *path, struct settings *out, struct cfg_errors *errors)
+{
+    enum rc rc;
+
+    *out = (struct settings){0};
+    rc = cfg_parse_file(path, settings_fields, out, errors);
+    finish(path, out);
     return rc;
 }
 

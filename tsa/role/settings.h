@@ -78,6 +78,9 @@ enum rc settings_parse(const char *name, const char *text, struct settings *out,
                        struct cfg_errors *errors) MUST_CHECK;
 void settings_clear(struct settings *settings);
 
+/* settings_parse_file the same from a file, so that messages name the file and the line that the user wrote, in included files too. */
+enum rc settings_parse_file(const char *path, struct settings *out, struct cfg_errors *errors) MUST_CHECK;
+
 /* settings_read_text reads the file with its @include lines replaced by what they name, so that roles need no file. Heap, NUL-terminated;
  * NULL with errors. */
 char *settings_read_text(const char *path, struct cfg_errors *errors);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Everything that can be known to be wrong before a socket is bound: settings, certificates and their rules, keys, accounts, folders,
+ * disk, clock. All findings are told at once. `tsa check` prints them; a start refuses on errors and logs warnings; SIGHUP uses it to look at
+ * a changed file.
+ */
+#ifndef TSA_PARENT_CHECK_H
+#define TSA_PARENT_CHECK_H
+
+#include "tsa/role/settings.h"
+
+struct check_report {
+    struct cfg_errors errors, warnings; /* one sentence each, with the file that it is about */
+    bool settings_failed;               /* the file itself could not be taken; nothing else was looked at */
+};
+
+/* check_configuration reads the file at path into *settings and looks at everything that it names. Private keys are opened, and read only
+ * where with_keys. RC_CONFIG when there is an error. Free both with settings_clear and check_report_clear, in any case. */
+enum rc check_configuration(const char *path, bool with_keys, struct settings *settings,
+                            struct check_report *report) MUST_CHECK;
+void check_report_clear(struct check_report *report);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control socket, both sides. Its path may be longer than a socket address holds (107 octets), so both sides reach it through the open
+ * folder's entry below /proc/self/fd.
+ */
+#include "tsa/parent/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+
+#include "tsa/base/mem.h"
+
+#define SOCKET_NAME  "control"
+#define LINE_MAX_LEN 64
+#define BACKLOG      16
+#define CLIENT_S     3 /* for a client to ask, and to take its answer */
+#define FACTS_S      1 /* for the issuer to say what it knows */
+#define REQUEST_S    5
+#define READ_CHUNK   4096
+
+struct control_client {
+    struct control *control;
+    struct bufferevent *stream; /* NULL: a free place */
+    struct event *timer;        /* until the answer must be known */
+    uint64_t id;                /* 0: nothing asked yet */
+};
+
+struct control {
+    struct control_source source;
+    struct event_base *base;
+    struct event *on_accept;
+    int fd, run_dir;
+    uint64_t last_id;
+    struct control_client clients[CONTROL_MAX_CLIENTS];
+};
+
+static void accept_one(struct control *control);
+static void hear_client(struct control_client *client);
+static void answer_client(struct control_client *client, const struct facts *facts);
+static void drop_client(struct control_client *client);
+
+/* ---- callbacks, in firing order ---- */
+
+static void on_accept(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    accept_one(arg);
+}
+
+static void on_read(struct bufferevent *stream, void *arg)
+{
+    (void)stream;
+    hear_client(arg);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    answer_client(arg, NULL);
+}
+
+static void on_written(struct bufferevent *stream, void *arg)
+{
+    (void)stream;
+    drop_client(arg);
+}
+
+static void on_event(struct bufferevent *stream, short what, void *arg)
+{
+    (void)stream;
+    (void)what;
+    drop_client(arg);
+}
+
+/* ---- clients ---- */
+
+static void drop_client(struct control_client *client)
+{
+    bufferevent_free(client->stream);
+    event_free(client->timer);
+    client->stream = NULL;
+    client->timer = NULL;
+    client->id = 0;
+}
+
+static struct control_client *free_place(struct control *control)
+{
+    for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
+        if (!control->clients[i].stream) {
+            return &control->clients[i];
+        }
+    }
+    return NULL;
+}
+
+static bool take_client(struct control_client *client, int fd)
+{
+    const struct timeval patience = {.tv_sec = CLIENT_S};
+
+    client->timer = evtimer_new(client->control->base, on_timer, client);
+    client->stream =
+        client->timer ? bufferevent_socket_new(client->control->base, fd, BEV_OPT_CLOSE_ON_FREE) : NULL;
+    if (!client->stream) {
+        return false;
+    }
+    bufferevent_setcb(client->stream, on_read, NULL, on_event, client);
+    bufferevent_set_timeouts(client->stream, &patience, &patience);
+    bufferevent_setwatermark(client->stream, EV_READ, 0, LINE_MAX_LEN);
+    (void)bufferevent_enable(client->stream, EV_READ | EV_WRITE);
+    return true;
+}
+
+static void accept_one(struct control *control)
+{
+    const int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct control_client *client = fd >= 0 ? free_place(control) : NULL;
+
+    if (client) {
+        *client = (struct control_client){.control = control};
+    }
+    if (fd >= 0 && (!client || !take_client(client, fd))) {
+        if (client && client->timer) {
+            event_free(client->timer);
+        }
+        (void)close(fd);
+    }
+}
+
+static void write_json(struct control_client *client, json_t *object)
+{
+    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+
+    bufferevent_setcb(client->stream, NULL, on_written, on_event, client);
+    (void)event_del(client->timer);
+    if (text) {
+        (void)evbuffer_add_printf(bufferevent_get_output(client->stream), "%s\n", text);
+    } else {
+        drop_client(client);
+    }
+    free(text);
+    json_decref(object);
+}
+
+static void answer_client(struct control_client *client, const struct facts *facts)
+{
+    const struct control_source *source = &client->control->source;
+
+    write_json(client, source->build(source->arg, facts));
+}
+
+static void ask_for(struct control_client *client)
+{
+    const struct timeval patience = {.tv_sec = FACTS_S};
+    struct control *control = client->control;
+
+    client->id = ++control->last_id;
+    if (control->source.ask(control->source.arg, client->id)) {
+        (void)event_add(client->timer, &patience);
+    } else {
+        answer_client(client, NULL);
+    }
+}
+
+static void hear_client(struct control_client *client)
+{
+    struct evbuffer *in = bufferevent_get_input(client->stream);
+    char *line = evbuffer_readln(in, NULL, EVBUFFER_EOL_LF);
+
+    if (!line && evbuffer_get_length(in) >= LINE_MAX_LEN) {
+        drop_client(client);
+        return;
+    }
+    if (!line) {
+        return;
+    }
+    (void)bufferevent_disable(client->stream, EV_READ);
+    if (strcmp(line, CONTROL_STATUS) == 0) {
+        ask_for(client);
+    } else {
+        write_json(client, json_pack("{s:s}", "error", "unknown request"));
+    }
+    free(line);
+}
+
+void control_answer(struct control *control, uint64_t id, const struct facts *facts)
+{
+    for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
+        if (control->clients[i].stream && control->clients[i].id == id) {
+            answer_client(&control->clients[i], facts);
+            return;
+        }
+    }
+}
+
+/* ---- the socket ---- */
+
+static struct sockaddr_un address_in(int run_dir)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" SOCKET_NAME, run_dir);
+    return address;
+}
+
+/* The mode of the socket's file is the fence, so it is right from its first moment. */
+static bool bind_private(int fd, int run_dir)
+{
+    const struct sockaddr_un address = address_in(run_dir);
+    const mode_t before = umask(0177);
+    const int rc = bind(fd, (const struct sockaddr *)&address, sizeof(address));
+
+    (void)umask(before);
+    return rc == 0 && listen(fd, BACKLOG) == 0;
+}
+
+struct control *control_open(struct event_base *base, int run_dir, const struct control_source *source)
+{
+    struct control *control = xcalloc(1, sizeof(*control));
+
+    *control = (struct control){.source = *source, .base = base, .run_dir = run_dir};
+    (void)unlinkat(run_dir, SOCKET_NAME, 0);
+    control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (control->fd >= 0 && bind_private(control->fd, run_dir)) {
+        control->on_accept = event_new(base, control->fd, EV_READ | EV_PERSIST, on_accept, control);
+    }
+    if (control->on_accept && event_add(control->on_accept, NULL) == 0) {
+        return control;
+    }
+    control_close(control);
+    return NULL;
+}
+
+void control_close(struct control *control)
+{
+    const int error = errno;
+
+    if (!control) {
+        return;
+    }
+    for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
+        if (control->clients[i].stream) {
+            drop_client(&control->clients[i]);
+        }
+    }
+    if (control->on_accept) {
+        event_free(control->on_accept);
+        (void)unlinkat(control->run_dir, SOCKET_NAME, 0);
+    }
+    if (control->fd >= 0) {
+        (void)close(control->fd);
+    }
+    free(control);
+    errno = error;
+}
+
+/* ---- the other side ---- */
+
+static int connect_in(const char *run_dir)
+{
+    const struct timeval patience = {.tv_sec = REQUEST_S};
+    const int folder = open(run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    const int fd = folder >= 0 ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
+    struct sockaddr_un address;
+    int rc = -1, error;
+
+    if (fd >= 0) {
+        address = address_in(folder);
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+        rc = connect(fd, (const struct sockaddr *)&address, sizeof(address));
+    }
+    error = errno;
+    if (folder >= 0) {
+        (void)close(folder);
+    }
+    if (rc != 0 && fd >= 0) {
+        (void)close(fd);
+    }
+    errno = error;
+    return rc == 0 ? fd : -1;
+}
+
+static enum rc read_to_end(int fd, struct wbuf *out)
+{
+    uint8_t chunk[READ_CHUNK];
+    ssize_t len;
+
+    while ((len = read(fd, chunk, sizeof(chunk))) != 0) {
+        if (len < 0 && errno != EINTR) {
+            return RC_IO;
+        }
+        wbuf_put(out, bytes_of(chunk, len > 0 ? (size_t)len : 0));
+    }
+    return wbuf_rc(out);
+}
+
+enum rc control_request(const char *run_dir, const char *request, struct wbuf *out)
+{
+    const int fd = connect_in(run_dir);
+    const size_t len = strlen(request);
+    enum rc rc = RC_IO;
+
+    if (fd < 0) {
+        return RC_NOT_FOUND;
+    }
+    if (send(fd, request, len, MSG_NOSIGNAL) == (ssize_t)len && send(fd, "\n", 1, MSG_NOSIGNAL) == 1) {
+        rc = read_to_end(fd, out);
+    }
+    (void)close(fd);
+    return rc;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parent process: it checks the configuration, opens what is needed, starts the roles, and keeps them alive until it is told to stop. It
+ * reads no network and holds no key in its memory.
+ */
+#ifndef TSA_PARENT_PARENT_H
+#define TSA_PARENT_PARENT_H
+
+#include "tsa/parent/listeners.h"
+#include "tsa/role/settings.h"
+
+struct parent_options {
+    const char *config;               /* path of the configuration */
+    const struct cfg_strings *listen; /* addresses instead of the configuration's; NULL or empty: none */
+    void (*on_ready)(void *arg,
+                     const struct listeners *listeners); /* once, when requests are answered; or NULL */
+    void *arg;
+};
+
+/* parent_run serves until SIGTERM or SIGINT and returns the exit code: 0 stopped as told; 1 an address or the run folder is taken; 70
+ * a role could not be kept alive; 78 the configuration, or what it names, can not be used. Everything is told in the log. */
+int parent_run(const struct parent_options *options);
+
+#endif

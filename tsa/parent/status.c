@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The status as JSON. Times are ISO 8601 in UTC, durations nanoseconds, states stable words.
+ */
+#include "tsa/parent/status.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "certs/certfile.h"
+#include "tsa/base/now.h"
+#include "tsa/role/clockpage.h"
+
+#define CERTS_MAX (1u << 20)
+#define DAY       86400
+
+/* json_object_set_new on an object that could not be made does nothing, and takes the value all the same. */
+static void set(json_t *object, const char *name, json_t *value)
+{
+    (void)json_object_set_new(object, name, value);
+}
+
+static json_t *time_json(struct gentime t)
+{
+    char text[GENTIME_TEXT_MAX];
+    size_t len;
+
+    return t.sec && gentime_build_iso(gentime_round(t, 3), text, &len) == RC_OK ? json_stringn(text, len)
+                                                                                : json_null();
+}
+
+/* ---- what the parent knows ---- */
+
+static json_t *listen_json(const struct listeners *listeners)
+{
+    json_t *list = json_array();
+    char text[ADDRESS_TEXT_MAX];
+
+    for (size_t i = 0; i < listeners->num; i++) {
+        (void)json_array_append_new(list, json_string(address_text(&listeners->list[i].address, text)));
+    }
+    return list;
+}
+
+static json_t *roles_json(const struct supervise *supervise)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < supervise->num; i++) {
+        const struct role *role = &supervise->roles[i];
+        json_t *one = json_object();
+
+        set(one, "role", json_string(supervise_role_name(role->kind)));
+        set(one, "pid", role->pid ? json_integer(role->pid) : json_null());
+        set(one, "ready", json_boolean(role->ready));
+        set(one, "starts", json_integer(role->num_starts));
+        (void)json_array_append_new(list, one);
+    }
+    return list;
+}
+
+/* The certificate out of the text that the roles have, which may no longer be what the file says. */
+static json_t *certificate_json(int fd)
+{
+    struct certfile file = {0};
+    struct wbuf text;
+    struct cert cert;
+    char name[200];
+    json_t *out = json_null();
+    ssize_t len = -1;
+
+    wbuf_init(&text, CERTS_MAX);
+    if (wbuf_reserve(&text, CERTS_MAX)) {
+        len = pread(fd, text.data, CERTS_MAX, 0);
+    }
+    if (len > 0 && certfile_parse(bytes_of(text.data, (size_t)len), &file) == RC_OK &&
+        chain_order(file.certs, file.num) == RC_OK && cert_parse(file.certs[0], &cert) == RC_OK) {
+        out = json_object();
+        set(out, "subject", json_string(cert_name(cert.subject, name, sizeof(name))));
+        set(out, "not_after", time_json(cert.not_after));
+        set(out, "days_left", json_integer((cert.not_after.sec - now_real().sec) / DAY));
+    }
+    certfile_clear(&file);
+    wbuf_clear(&text);
+    return out;
+}
+
+static json_t *units_json(const struct supervise *supervise)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < settings_num_units(supervise->settings); i++) {
+        const struct settings_unit *unit = settings_unit(supervise->settings, i);
+        json_t *one = json_object();
+
+        set(one, "name", json_string(unit->name));
+        set(one, "policy", json_string(unit->policy));
+        set(one, "rfc3161", json_boolean(unit->protocols & SETTINGS_RFC3161));
+        set(one, "authenticode", json_boolean(unit->protocols & SETTINGS_AUTHENTICODE));
+        set(one, "certificate", certificate_json(supervise->stock->units[i].chain));
+        (void)json_array_append_new(list, one);
+    }
+    return list;
+}
+
+/* ---- what the issuer knows ---- */
+
+static json_t *clock_json(const struct facts *facts)
+{
+    static const char *const states[] = {"unknown", "sync", "warn", "stop"};
+    json_t *out = json_object();
+
+    set(out, "state", json_string(states[facts->clock_state]));
+    set(out, "proven", json_boolean(facts->clock_proven));
+    set(out, "bound_ns", facts->clock_bound_ns < 0 ? json_null() : json_integer(facts->clock_bound_ns));
+    set(out, "age_ns", facts->clock_age_ns < 0 ? json_null() : json_integer(facts->clock_age_ns));
+    set(out, "reference", json_string(facts->clock_reference));
+    return out;
+}
+
+static void add_facts(json_t *out, const struct facts *facts)
+{
+    json_t *tokens = json_object(), *ledger = json_object();
+
+    set(tokens, "rfc3161", json_integer((json_int_t)facts->num_rfc3161));
+    set(tokens, "authenticode", json_integer((json_int_t)facts->num_authenticode));
+    set(tokens, "refused", json_integer((json_int_t)facts->num_refused));
+    set(tokens, "since", time_json(facts->started));
+    set(tokens, "last_time", time_json(facts->last_time));
+    set(ledger, "records", json_integer((json_int_t)facts->ledger_sequence));
+    set(out, "clock", clock_json(facts));
+    set(out, "ledger", ledger);
+    set(out, "tokens", tokens);
+    set(out, "signers", json_integer(facts->num_signers));
+    set(out, "waiting", json_integer(facts->num_waiting));
+}
+
+static void add_state(json_t *out, const struct supervise *supervise, const struct facts *facts)
+{
+    const bool ready = supervise_is_ready(supervise) && facts && facts->ready;
+    const enum rc reason = facts ? (enum rc)facts->reason : RC_ISSUER_GONE;
+
+    set(out, "ready", json_boolean(ready));
+    set(out, "state", json_string(supervise->stopping ? "stopping" : ready ? "ready" : "not-ready"));
+    set(out, "reason", ready || reason == RC_OK ? json_null() : json_string(rc_word(reason)));
+    set(out, "reason_text", ready || reason == RC_OK ? json_null() : json_string(rc_text(reason)));
+}
+
+json_t *status_build(const struct status_source *source, const struct facts *facts)
+{
+    json_t *out = json_object();
+
+    add_state(out, source->supervise, facts);
+    set(out, "version", json_string(TSA_VERSION));
+    set(out, "pid", json_integer(getpid()));
+    set(out, "started", time_json(source->started));
+    set(out, "configuration", json_string(source->config));
+    set(out, "listen", listen_json(source->supervise->listeners));
+    set(out, "roles", roles_json(source->supervise));
+    set(out, "units", units_json(source->supervise));
+    if (facts) {
+        add_facts(out, facts);
+    }
+    return out;
+}
