@@ -92,12 +92,17 @@ static void end_now(struct http_phase_member *member)
     http_conn_kill(member, HTTP_END_STOPPED);
 }
 
+void http_server_cut(struct http_server *server)
+{
+    each_conn(server, end_now);
+    on_reap(-1, 0, server);
+}
+
 void http_server_clear(struct http_server *server)
 {
     struct http_slot *slot;
 
-    each_conn(server, end_now);
-    on_reap(-1, 0, server);
+    http_server_cut(server);
     while ((slot = TAILQ_FIRST(&server->free_slots))) {
         http_conn_free_slot(slot);
     }

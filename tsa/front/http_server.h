@@ -83,7 +83,10 @@ struct http_server {
 void http_server_init(struct http_server *server, struct event_base *base,
                       const struct http_server_config *config, const struct http_server_ops *ops, void *arg);
 
-/* http_server_clear ends all connections at once. Slots that are still being answered must have been answered before. */
+/* http_server_cut ends all connections at once; their requests may still be answered, to nobody. */
+void http_server_cut(struct http_server *server);
+
+/* http_server_clear cuts and frees; every request must have been answered before. */
 void http_server_clear(struct http_server *server);
 
 /* http_server_adopt takes a connected socket, non-blocking; peer is NULL for a Unix socket. False (the socket is closed) when there is no

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Start in this order: settings, loop, what allocates, jail, word to the parent, first octet from the network. */
+#include "tsa/front/front_proc.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tsa/base/log.h"
+#include "tsa/base/mem.h"
+#include "tsa/front/http_conn.h"
+#include "tsa/front/http_listen.h"
+#include "tsa/front/http_route.h"
+#include "tsa/front/issuer_link.h"
+#include "tsa/front/metrics.h"
+#include "tsa/front/stamp.h"
+#include "tsa/front/view.h"
+#include "tsa/role/jail.h"
+
+#define SPARE_FDS    64
+#define STOP_TURN_MS 50   /* between looks at what is left */
+#define STOP_MAX_MS  4500 /* then what is left is cut off */
+
+struct front {
+    struct settings settings;
+    struct unit units[SETTINGS_MAX_UNITS];
+    size_t num_units;
+    struct event_base *base;
+    struct http_server server;
+    struct http_listen listen;
+    struct http_routes routes;
+    struct stamp_desk stamps;
+    struct view_desk views;
+    struct metrics metrics;
+    struct issuer_link *link;
+    int parent;
+    struct event *parent_event, *stop_event;
+    struct chan_in parent_in;
+    int stop_ms; /* since MSG_STOP */
+    bool failed;
+};
+
+/* ---- requests -------------------------------------------------------------------------------------- */
+
+static void on_request(void *arg, struct http_slot *slot, const struct http_request *request)
+{
+    struct front *front = arg;
+    struct http_route route = http_route_find(&front->routes, request->method, request->path);
+
+    if (route.status != 0) {
+        struct http_reply reply = http_reply_refuse(route.status, NULL);
+
+        reply.fields = route.allow;
+        http_conn_reply(slot, &reply);
+    } else if (route.view != HTTP_VIEW_NONE) {
+        view_request(&front->views, slot, request, &route);
+    } else {
+        stamp_request(&front->stamps, slot, request, route.unit);
+    }
+}
+
+/* The access log: one line per answer. */
+static void log_answered(const struct http_answered *answered)
+{
+    char peer[HTTP_CONN_PEER_MAX], method[32], target[160], agent[80], status[8], len[24], ms[24];
+    const struct http_reply *reply = answered->reply;
+    const struct log_field fields[] = {
+        {"client", http_conn_peer_text(answered->peer, peer)},
+        {"method", method},
+        {"target", target},
+        {"status", status},
+        {"octets", len},
+        {"ms", ms},
+        {"unit", reply->unit ? reply->unit : "-"},
+        {"protocol", reply->kind ? reply->kind : "-"},
+        {"result", reply->result ? reply->result : "-"},
+        {"agent", agent},
+        {NULL, NULL},
+    };
+
+    snprintf(method, sizeof method, "%.*s", (int)answered->method.len, (const char *)answered->method.data);
+    snprintf(target, sizeof target, "%.*s", (int)answered->target.len, (const char *)answered->target.data);
+    snprintf(agent, sizeof agent, "%.*s", (int)answered->agent.len, (const char *)answered->agent.data);
+    snprintf(status, sizeof status, "%u", reply->status);
+    snprintf(len, sizeof len, "%zu", answered->len);
+    snprintf(ms, sizeof ms, "%.3f", (double)answered->elapsed_ns / 1e6);
+    log_event(LOG_LEVEL_INFO, "request", fields);
+}
+
+static void on_answered(void *arg, const struct http_answered *answered)
+{
+    struct front *front = arg;
+
+    metrics_count_reply(&front->metrics, answered->reply->status, answered->elapsed_ns);
+    if (front->settings.log.level >= LOG_LEVEL_INFO) {
+        log_answered(answered);
+    }
+}
+
+static void on_closed(void *arg, enum http_end end)
+{
+    struct front *front = arg;
+
+    metrics_count_end(&front->metrics, end);
+    http_listen_resume(&front->listen);
+}
+
+static const struct http_server_ops server_ops = {on_request, on_answered, on_closed};
+
+/* ---- issuer ---------------------------------------------------------------------------------------- */
+
+static void on_stamped(void *arg, const struct msg_stamped *stamped)
+{
+    stamp_on_stamped(&((struct front *)arg)->stamps, stamped);
+}
+
+static void on_gone(void *arg)
+{
+    stamp_on_gone(&((struct front *)arg)->stamps);
+}
+
+static const struct issuer_link_ops link_ops = {on_stamped, on_gone};
+
+static void count_request(void *arg, size_t unit, unsigned kind, enum rc rc)
+{
+    metrics_count_request(&((struct front *)arg)->metrics, unit, kind, rc);
+}
+
+static void gauge(void *arg, struct metrics_gauges *out)
+{
+    const struct front *front = arg;
+
+    out->open = front->server.num_conns;
+    out->accepted = front->listen.num_accepted;
+    out->waiting = front->stamps.num_waiting;
+}
+
+/* ---- parent ---------------------------------------------------------------------------------------- */
+
+static void stop_later(struct front *front)
+{
+    static const struct timeval turn = {0, STOP_TURN_MS * 1000};
+
+    event_add(front->stop_event, &turn);
+}
+
+/* First the kernel's queues are read out, then what waits for nothing ends, then what is left when time is up. */
+static void on_stop_turn(evutil_socket_t fd, short what, void *arg)
+{
+    struct front *front = arg;
+
+    (void)fd;
+    (void)what;
+    http_server_stop(&front->server);
+    front->stop_ms += STOP_TURN_MS;
+    if (front->server.num_conns == 0 || front->stop_ms >= STOP_MAX_MS) {
+        event_base_loopbreak(front->base);
+    } else {
+        stop_later(front);
+    }
+}
+
+static void stop(struct front *front)
+{
+    if (!front->server.stopping) {
+        http_listen_clear(&front->listen);
+        http_server_stop(&front->server);
+        stop_later(front);
+    }
+}
+
+static void take_parent_message(struct front *front, const struct chan_message *message)
+{
+    int fd = front->parent_in.passed_fd;
+
+    if (message->type == MSG_STOP) {
+        stop(front);
+    } else if (message->type == MSG_PEER && fd >= 0) {
+        front->parent_in.passed_fd = -1;
+        issuer_link_replace(front->link, fd);
+    } else {
+        log_error("the parent says what a front does not know (%u)", message->type);
+        front->failed = true;
+    }
+}
+
+static void end(struct front *front, const char *why)
+{
+    log_error("%s", why);
+    front->failed = true;
+}
+
+static void on_parent(evutil_socket_t fd, short what, void *arg)
+{
+    struct front *front = arg;
+    struct chan_message message;
+    enum rc rc;
+
+    (void)what;
+    while (!front->failed && (rc = chan_receive(&front->parent_in, fd)) != RC_NOT_FOUND) {
+        if (rc != RC_OK) {
+            end(front, rc == RC_IO ? "the parent is not there any more" : rc_text(rc));
+        }
+        while (!front->failed && chan_next(&front->parent_in, &message)) {
+            take_parent_message(front, &message);
+        }
+        if (front->parent_in.passed_fd >= 0) {
+            close(front->parent_in.passed_fd);
+        }
+    }
+    if (front->failed) {
+        event_base_loopbreak(front->base);
+    }
+}
+
+static bool say_ready(struct front *front)
+{
+    struct chan_out out;
+    bool said;
+    enum rc rc;
+
+    chan_out_init(&out, CHAN_PACKET_MAX);
+    msg_put_empty(&out, MSG_READY);
+    said = chan_flush(&out, front->parent, &rc);
+    chan_out_clear(&out);
+    return said;
+}
+
+/* ---- start ----------------------------------------------------------------------------------------- */
+
+/* What a front does after its start: the loop, sockets that it has or accepts, memory, the log. */
+static const int syscalls[] = {
+    SYS_read,           SYS_write,         SYS_readv,
+    SYS_writev,         SYS_recvfrom,      SYS_recvmsg,
+    SYS_sendto,         SYS_sendmsg,       SYS_accept4,
+    SYS_shutdown,       SYS_setsockopt,    SYS_close,
+    SYS_ioctl,          SYS_epoll_ctl,     SYS_epoll_wait,
+    SYS_epoll_pwait,    SYS_brk,           SYS_mmap,
+    SYS_munmap,         SYS_mremap,        SYS_madvise,
+    SYS_futex,          SYS_clock_gettime, SYS_gettimeofday,
+    SYS_getpid,         SYS_getrandom,     SYS_rt_sigreturn,
+    SYS_rt_sigprocmask, SYS_rt_sigaction,  SYS_restart_syscall,
+    SYS_exit,           SYS_exit_group,    -1,
+};
+
+static void close_jail(const struct front *front)
+{
+    const struct jail jail = {
+        .role = "front",
+        .user = front->settings.users.front,
+        .syscalls = syscalls,
+        .rights_dir = -1,
+        .num_files = (size_t)front->settings.limits.connections + SPARE_FDS,
+    };
+
+    jail_close(&jail);
+}
+
+static struct event_base *new_base(void)
+{
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+
+    if (config && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV) == 0) {
+        base = event_base_new_with_config(config);
+    }
+    if (!base) {
+        log_die(70, "no event loop is to be had");
+    }
+    event_config_free(config);
+    return base;
+}
+
+static void start_server(struct front *front)
+{
+    const struct settings *s = &front->settings;
+    const struct http_server_config config = {
+        .limits = {.request_line = (size_t)s->limits.request_line,
+                   .head = (size_t)s->limits.head,
+                   .fields = (size_t)s->limits.fields,
+                   .body = (size_t)s->limits.body},
+        .pipeline = (size_t)s->limits.pipeline,
+        .requests = (size_t)s->limits.requests,
+        .connections = (size_t)s->limits.connections,
+        .header = s->deadlines.header,
+        .body = s->deadlines.body,
+        .write = s->deadlines.write,
+        .keep_alive = s->deadlines.keep_alive,
+        .connection = s->deadlines.connection,
+    };
+
+    http_server_init(&front->server, front->base, &config, &server_ops, front);
+    http_listen_init(&front->listen, &front->server);
+}
+
+static void start_desks(struct front *front, int issuer)
+{
+    size_t queue = (size_t)front->settings.limits.queue;
+
+    http_route_init(&front->routes, front->units, front->num_units);
+    metrics_init(&front->metrics, front->units, front->num_units);
+    front->link = issuer_link_new(front->base, issuer, queue, &link_ops, front);
+    stamp_init(&front->stamps, front->base, front->units, queue);
+    front->stamps.link = front->link;
+    front->stamps.count = count_request;
+    front->stamps.count_arg = front;
+    view_init(&front->views, front->units, front->num_units);
+    front->views.link = front->link;
+    front->views.metrics = &front->metrics;
+    front->views.gauge = gauge;
+    front->views.gauge_arg = front;
+}
+
+static void watch_parent(struct front *front)
+{
+    front->parent_event = event_new(front->base, front->parent, EV_READ | EV_PERSIST, on_parent, front);
+    front->stop_event = event_new(front->base, -1, 0, on_stop_turn, front);
+    if (!front->parent_event || !front->stop_event || event_add(front->parent_event, NULL) != 0) {
+        log_die(70, "out of memory");
+    }
+}
+
+static void start_listening(struct front *front, struct inherit *in)
+{
+    size_t i;
+    int fd;
+
+    for (i = 0; (fd = inherit_take_n(in, "listen", i)) >= 0; i++) {
+        if (!http_listen_add(&front->listen, fd)) {
+            log_die(70, "more than %d listening sockets", HTTP_LISTEN_MAX);
+        }
+    }
+    if (i == 0) {
+        log_die(70, "no listening socket came along");
+    }
+}
+
+/* The parent alone decides when a role ends: a terminal's or systemd's signal to all of them must not cut requests off. */
+static void ignore_signals(void)
+{
+    static const int ignored[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+    size_t i;
+
+    for (i = 0; i < sizeof ignored / sizeof ignored[0]; i++) {
+        signal(ignored[i], SIG_IGN);
+    }
+}
+
+static void clear(struct front *front)
+{
+    size_t i;
+
+    http_listen_clear(&front->listen);
+    http_server_cut(&front->server); /* so that no answer below brings another request */
+    stamp_clear(&front->stamps);
+    issuer_link_free(front->link);
+    http_server_clear(&front->server);
+    view_clear(&front->views);
+    http_route_clear(&front->routes);
+    metrics_clear(&front->metrics);
+    event_free(front->parent_event);
+    event_free(front->stop_event);
+    event_base_free(front->base);
+    close(front->parent);
+    for (i = 0; i < front->num_units; i++) {
+        unit_clear(&front->units[i]);
+    }
+    settings_clear(&front->settings);
+    free(front);
+}
+
+int front_proc_main(struct inherit *in)
+{
+    struct front *front = xcalloc(1, sizeof *front);
+    bool failed;
+
+    ignore_signals();
+    log_start("front", LOG_LEVEL_NOTICE, LOG_FORM_TEXT);
+    inherit_load(in, &front->settings, front->units, &front->num_units);
+    log_start("front", (enum log_level)front->settings.log.level, (enum log_form)front->settings.log.form);
+    front->parent = inherit_take(in, "parent");
+    if (front->parent < 0) {
+        log_die(70, "the channel to the parent did not come along");
+    }
+    front->base = new_base();
+    start_server(front);
+    start_desks(front, inherit_take(in, "issuer"));
+    watch_parent(front);
+    start_listening(front, in);
+    close_jail(front);
+    if (!say_ready(front) || event_base_dispatch(front->base) < 0) {
+        end(front, "the front can not begin its work");
+    }
+    failed = front->failed;
+    clear(front);
+    return failed ? 70 : 0;
+}

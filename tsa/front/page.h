@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the authority says of itself: the page for people (GET /), the same facts for programs (/status.json), and the reason of
+ * /readyz. No script; light or dark as the reader's system has it; every value that is not ours is escaped.
+ *
+ * /status.json is one object; its names are promises:
+ *   ready (bool), reason (stable word, "ok" when ready), sentence (text), version, time (ISO 8601 UTC)
+ *   clock {state: unknown|sync|warn|stop, proven (bool), bound_ns, age_ns (null = not known), reference}
+ *   ledger {records}   tokens {rfc3161, authenticode, refused: since the issuer started}   last_token (time or null)
+ *   issuer {started, signers, waiting}   -- clock, ledger, tokens, last_token, issuer are null when the issuer does not answer
+ *   units [{name, protocols, policy, digests, digest, accuracy_ns, lab, certificate {subject, serial, key, not_before,
+ *   not_after, days_left}}]
+ */
+#ifndef TSA_FRONT_PAGE_H
+#define TSA_FRONT_PAGE_H
+
+#include "tsa/role/facts.h"
+#include "tsa/role/unit.h"
+
+struct page {
+    const struct unit *units;
+    size_t num_units;
+    const struct facts *facts; /* NULL: the issuer does not answer */
+    struct bytes host;         /* as the client sent it; used only when it is a plain host and port */
+    struct gentime now;
+};
+
+void page_build_html(struct wbuf *out, const struct page *page);
+void page_build_json(struct wbuf *out, const struct page *page);
+
+/* page_ready_reason tells why no tokens are issued; RC_OK when they are. */
+enum rc page_ready_reason(const struct facts *facts);
+
+/* page_host_is_plain: letters, digits, dots and hyphens, or a bracketed IPv6 address; with or without a port. */
+bool page_host_is_plain(struct bytes host);
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /status.json: see page.h for what its names promise. Private to page. */
+#include "tsa/front/page.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "tsa/role/clockpage.h"
+
+static void put_string(struct wbuf *w, const char *text)
+{
+    wbuf_put_u8(w, '"');
+    for (; *text; text++) {
+        uint8_t c = (uint8_t)*text;
+
+        if (c < 0x20 || c == 0x7f) {
+            wbuf_printf(w, "\\u%04x", c);
+        } else {
+            if (c == '"' || c == '\\') {
+                wbuf_put_u8(w, '\\');
+            }
+            wbuf_put_u8(w, c);
+        }
+    }
+    wbuf_put_u8(w, '"');
+}
+
+/* "name":" with the comma that stands before all but the first. */
+static void put_name(struct wbuf *w, const char *name)
+{
+    if (w->len > 0 && !strchr("{[", w->data[w->len - 1])) {
+        wbuf_put_u8(w, ',');
+    }
+    put_string(w, name);
+    wbuf_put_u8(w, ':');
+}
+
+static void put_text(struct wbuf *w, const char *name, const char *value)
+{
+    put_name(w, name);
+    put_string(w, value);
+}
+
+static void put_bool(struct wbuf *w, const char *name, bool value)
+{
+    put_name(w, name);
+    wbuf_put_text(w, value ? "true" : "false");
+}
+
+static void put_count(struct wbuf *w, const char *name, uint64_t value)
+{
+    put_name(w, name);
+    wbuf_printf(w, "%" PRIu64, value);
+}
+
+/* A negative number is one that is not known. */
+static void put_known(struct wbuf *w, const char *name, int64_t value)
+{
+    put_name(w, name);
+    if (value < 0) {
+        wbuf_put_text(w, "null");
+    } else {
+        wbuf_printf(w, "%" PRId64, value);
+    }
+}
+
+static void put_time(struct wbuf *w, const char *name, struct gentime t)
+{
+    char text[GENTIME_TEXT_MAX];
+    size_t len;
+
+    put_name(w, name);
+    t.nsec = 0;
+    if (t.sec != 0 && gentime_build_iso(t, text, &len) == RC_OK) {
+        put_string(w, text);
+    } else {
+        wbuf_put_text(w, "null");
+    }
+}
+
+static void put_facts(struct wbuf *w, const struct facts *facts)
+{
+    static const char *const states[] = {"unknown", "sync", "warn", "stop"};
+    char reference[sizeof facts->clock_reference + 1] = "";
+
+    memcpy(reference, facts->clock_reference, sizeof facts->clock_reference);
+    put_name(w, "clock");
+    wbuf_put_u8(w, '{');
+    put_text(w, "state", states[facts->clock_state < 4 ? facts->clock_state : 0]);
+    put_bool(w, "proven", facts->clock_proven != 0);
+    put_known(w, "bound_ns", facts->clock_bound_ns);
+    put_known(w, "age_ns", facts->clock_age_ns);
+    put_text(w, "reference", reference);
+    wbuf_put_text(w, "},\"ledger\":{");
+    put_count(w, "records", facts->ledger_sequence);
+    wbuf_put_text(w, "},\"tokens\":{");
+    put_count(w, "rfc3161", facts->num_rfc3161);
+    put_count(w, "authenticode", facts->num_authenticode);
+    put_count(w, "refused", facts->num_refused);
+    wbuf_put_u8(w, '}');
+    put_time(w, "last_token", facts->last_time);
+    wbuf_put_text(w, ",\"issuer\":{");
+    put_time(w, "started", facts->started);
+    put_count(w, "signers", facts->num_signers);
+    put_count(w, "waiting", facts->num_waiting);
+    wbuf_put_u8(w, '}');
+}
+
+static void put_certificate(struct wbuf *w, const struct cert *cert, struct gentime now)
+{
+    char text[300];
+
+    put_name(w, "certificate");
+    wbuf_put_u8(w, '{');
+    put_text(w, "subject", cert_name(cert->subject, text, sizeof text));
+    put_text(w, "serial", bytes_to_hex(cert->serial, text, sizeof text));
+    put_text(w, "key", oid_name(cert->key_type));
+    put_time(w, "not_before", cert->not_before);
+    put_time(w, "not_after", cert->not_after);
+    put_name(w, "days_left");
+    wbuf_printf(w, "%" PRId64 "}", (cert->not_after.sec - now.sec) / 86400);
+}
+
+static void put_words(struct wbuf *w, const char *name, const char *const *words, size_t num, unsigned set)
+{
+    const char *comma = "";
+    size_t i;
+
+    put_name(w, name);
+    wbuf_put_u8(w, '[');
+    for (i = 0; i < num; i++) {
+        if (set & (1u << i)) {
+            wbuf_put_text(w, comma);
+            put_string(w, words[i]);
+            comma = ",";
+        }
+    }
+    wbuf_put_u8(w, ']');
+}
+
+static void put_unit(struct wbuf *w, const struct unit *unit, struct gentime now)
+{
+    static const char *const protocols[] = {"rfc3161", "authenticode"};
+    const char *digests[DIGEST_NUM];
+    char policy[OID_TEXT_MAX];
+    int alg;
+
+    for (alg = 0; alg < DIGEST_NUM; alg++) {
+        digests[alg] = digest_name((enum digest)alg);
+    }
+    wbuf_put_u8(w, '{');
+    put_text(w, "name", unit->settings->name);
+    put_words(w, "protocols", protocols, 2, unit->settings->protocols);
+    put_text(w, "policy", oid_to_text(unit->policy, policy, sizeof policy));
+    put_words(w, "digests", digests, DIGEST_NUM, unit->settings->digests);
+    put_text(w, "digest", digest_name((enum digest)unit->settings->digest));
+    put_known(w, "accuracy_ns", unit->settings->accuracy > 0 ? unit->settings->accuracy : -1);
+    put_bool(w, "lab", unit->is_lab);
+    put_certificate(w, &unit->cert, now);
+    wbuf_put_u8(w, '}');
+}
+
+void page_build_json(struct wbuf *out, const struct page *page)
+{
+    enum rc reason = page_ready_reason(page->facts);
+    size_t i;
+
+    wbuf_put_u8(out, '{');
+    put_bool(out, "ready", reason == RC_OK);
+    put_text(out, "reason", rc_word(reason));
+    put_text(out, "sentence", rc_text(reason));
+    put_text(out, "version", TSA_VERSION);
+    put_time(out, "time", page->now);
+    if (page->facts) {
+        put_facts(out, page->facts);
+    } else {
+        wbuf_put_text(out,
+                      ",\"clock\":null,\"ledger\":null,\"tokens\":null,\"last_token\":null,\"issuer\":null");
+    }
+    put_name(out, "units");
+    wbuf_put_u8(out, '[');
+    for (i = 0; i < page->num_units; i++) {
+        wbuf_put_text(out, i ? "," : "");
+        put_unit(out, &page->units[i], page->now);
+    }
+    wbuf_put_text(out, "]}\n");
+}

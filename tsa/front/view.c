@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET and HEAD. */
+#include "tsa/front/view.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tsa/base/mem.h"
+#include "tsa/base/now.h"
+#include "tsa/front/page.h"
+
+#define BODY_MAX (1024u * 1024u)
+#define HOST_MAX 255
+
+/* One answer that waits for facts. */
+struct view_wait {
+    struct issuer_link_waiter waiter; /* first: the link gives it back */
+    struct view_wait *next;           /* of the free ones */
+    struct view_desk *desk;
+    struct http_slot *slot;
+    enum http_view view;
+    size_t host_len;
+    uint8_t host[HOST_MAX];
+};
+
+#define NO_STORE "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+#define HTML_FIELDS                                                                                          \
+    NO_STORE                                                                                                 \
+    "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "              \
+    "form-action 'none'; frame-ancestors 'none'\r\nReferrer-Policy: no-referrer\r\n"
+
+/* ---- with facts ------------------------------------------------------------------------------------ */
+
+static struct page page_of(const struct view_wait *wait, const struct facts *facts)
+{
+    return (struct page){.units = wait->desk->units,
+                         .num_units = wait->desk->num_units,
+                         .facts = facts,
+                         .host = bytes_of(wait->host, wait->host_len),
+                         .now = now_real()};
+}
+
+static struct http_reply show_page(const struct view_wait *wait, const struct facts *facts)
+{
+    const struct page page = page_of(wait, facts);
+
+    page_build_html(&wait->desk->body, &page);
+    return (struct http_reply){.status = 200, .type = "text/html; charset=utf-8", .fields = HTML_FIELDS};
+}
+
+static struct http_reply show_status(const struct view_wait *wait, const struct facts *facts)
+{
+    const struct page page = page_of(wait, facts);
+
+    page_build_json(&wait->desk->body, &page);
+    return (struct http_reply){.status = 200, .type = "application/json", .fields = NO_STORE};
+}
+
+static struct http_reply show_metrics(const struct view_wait *wait, const struct facts *facts)
+{
+    struct metrics_gauges gauges = {0};
+
+    wait->desk->gauge(wait->desk->gauge_arg, &gauges);
+    gauges.facts = facts;
+    metrics_write(wait->desk->metrics, &gauges, &wait->desk->body);
+    return (struct http_reply){
+        .status = 200, .type = "text/plain; version=0.0.4; charset=utf-8", .fields = NO_STORE};
+}
+
+static struct http_reply show_ready(const struct view_wait *wait, const struct facts *facts)
+{
+    enum rc reason = page_ready_reason(facts);
+
+    (void)wait;
+    if (reason != RC_OK) {
+        return http_reply_refuse(503, rc_text(reason));
+    }
+    return (struct http_reply){.status = 200, .text = "ready", .fields = NO_STORE};
+}
+
+static struct http_reply (*const shows[])(const struct view_wait *, const struct facts *) = {
+    [HTTP_VIEW_PAGE] = show_page,
+    [HTTP_VIEW_STATUS] = show_status,
+    [HTTP_VIEW_METRICS] = show_metrics,
+    [HTTP_VIEW_READY] = show_ready,
+};
+
+static bool needs_facts(enum http_view view)
+{
+    return (size_t)view < sizeof shows / sizeof shows[0] && shows[view];
+}
+
+static void on_facts(struct issuer_link_waiter *waiter, const struct facts *facts)
+{
+    struct view_wait *wait = (struct view_wait *)waiter;
+    struct view_desk *desk = wait->desk;
+    struct http_reply reply;
+
+    wbuf_reset(&desk->body);
+    reply = shows[wait->view](wait, facts);
+    if (wbuf_rc(&desk->body) != RC_OK) {
+        reply = http_reply_refuse(503, NULL);
+    }
+    if (!reply.text) {
+        reply.body = wbuf_bytes(&desk->body);
+    }
+    wait->next = desk->free;
+    desk->free = wait;
+    http_conn_reply(wait->slot, &reply);
+}
+
+static void ask(struct view_desk *desk, struct http_slot *slot, const struct http_request *request,
+                enum http_view view)
+{
+    struct view_wait *wait = desk->free;
+
+    if (!wait) {
+        const struct http_reply reply =
+            http_reply_refuse(503, "too many pages are asked for; try again in a second");
+
+        http_conn_reply(slot, &reply);
+        return;
+    }
+    desk->free = wait->next;
+    wait->slot = slot;
+    wait->view = view;
+    wait->host_len = request->host.len <= HOST_MAX ? request->host.len : 0;
+    if (wait->host_len > 0) {
+        memcpy(wait->host, request->host.data, wait->host_len);
+    }
+    issuer_link_ask(desk->link, &wait->waiter);
+}
+
+/* ---- without --------------------------------------------------------------------------------------- */
+
+static struct http_reply show_file(const char *type, struct bytes body)
+{
+    return (struct http_reply){
+        .status = 200, .type = type, .body = body, .fields = "X-Content-Type-Options: nosniff\r\n"};
+}
+
+static struct http_reply show_at_once(const struct view_desk *desk, const struct http_route *route)
+{
+    const struct download *download = &desk->downloads[route->unit];
+
+    switch (route->view) {
+    case HTTP_VIEW_CHAIN_PEM:
+        return show_file("application/x-pem-file", wbuf_bytes(&download->chain_pem));
+    case HTTP_VIEW_CHAIN_P7B:
+        return show_file("application/x-pkcs7-certificates", wbuf_bytes(&download->chain_p7b));
+    case HTTP_VIEW_ROOT_PEM:
+        return show_file("application/x-pem-file", wbuf_bytes(&download->root_pem));
+    case HTTP_VIEW_ROOT_CER:
+        return show_file("application/pkix-cert", download->root_cer);
+    default:
+        return (struct http_reply){.status = 200, .text = "alive", .fields = NO_STORE};
+    }
+}
+
+void view_request(struct view_desk *desk, struct http_slot *slot, const struct http_request *request,
+                  const struct http_route *route)
+{
+    struct http_reply reply;
+
+    if (needs_facts(route->view)) {
+        ask(desk, slot, request, route->view);
+        return;
+    }
+    reply = show_at_once(desk, route);
+    http_conn_reply(slot, &reply);
+}
+
+/* ---- the desk -------------------------------------------------------------------------------------- */
+
+void view_init(struct view_desk *desk, const struct unit *units, size_t num_units)
+{
+    size_t i;
+
+    desk->units = units;
+    desk->num_units = num_units;
+    desk->downloads = xcalloc(num_units, sizeof *desk->downloads);
+    desk->waits = xcalloc(VIEW_MAX_WAITING, sizeof *desk->waits);
+    desk->free = NULL;
+    for (i = 0; i < num_units; i++) {
+        download_init(&desk->downloads[i], &units[i]);
+    }
+    for (i = 0; i < VIEW_MAX_WAITING; i++) {
+        desk->waits[i].waiter.on_facts = on_facts;
+        desk->waits[i].desk = desk;
+        desk->waits[i].next = desk->free;
+        desk->free = &desk->waits[i];
+    }
+    wbuf_init(&desk->body, BODY_MAX);
+}
+
+void view_clear(struct view_desk *desk)
+{
+    size_t i;
+
+    for (i = 0; i < desk->num_units; i++) {
+        download_clear(&desk->downloads[i]);
+    }
+    free(desk->downloads);
+    free(desk->waits);
+    wbuf_clear(&desk->body);
+    memset(desk, 0, sizeof *desk);
+}
