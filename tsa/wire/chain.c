@@ -16,7 +16,7 @@
 
 struct chain_anchors {
     X509_STORE *store;
-    bool has_crls;
+    STACK_OF(X509_CRL) * crls; /* those of the store, to be looked at without its lock and without memory */
 };
 
 /* What follows the element is an error: a file with two certificates must not count as its first. */
@@ -45,8 +45,9 @@ struct chain_anchors *chain_anchors_new(void)
         return NULL;
     }
     anchors->store = X509_STORE_new();
-    if (!anchors->store) {
-        free(anchors);
+    anchors->crls = sk_X509_CRL_new_null();
+    if (!anchors->store || !anchors->crls) {
+        chain_anchors_free(anchors);
         return NULL;
     }
     return anchors;
@@ -55,6 +56,7 @@ struct chain_anchors *chain_anchors_new(void)
 void chain_anchors_free(struct chain_anchors *anchors)
 {
     if (anchors) {
+        sk_X509_CRL_pop_free(anchors->crls, X509_CRL_free);
         X509_STORE_free(anchors->store);
         free(anchors);
     }
@@ -73,6 +75,19 @@ enum rc chain_anchors_add(struct chain_anchors *anchors, struct bytes der)
     return ok ? RC_OK : RC_CRYPTO;
 }
 
+/* Both places or an error: a list that only one of them knows could be passed over. */
+static enum rc keep_crl(struct chain_anchors *anchors, X509_CRL *crl)
+{
+    if (X509_CRL_up_ref(crl) != 1) {
+        return RC_CRYPTO;
+    }
+    if (sk_X509_CRL_push(anchors->crls, crl) <= 0) {
+        X509_CRL_free(crl);
+        return RC_NO_MEMORY;
+    }
+    return X509_STORE_add_crl(anchors->store, crl) == 1 ? RC_OK : RC_CRYPTO;
+}
+
 enum rc chain_anchors_add_crl(struct chain_anchors *anchors, struct bytes der)
 {
     const unsigned char *at = der.data;
@@ -82,8 +97,7 @@ enum rc chain_anchors_add_crl(struct chain_anchors *anchors, struct bytes der)
     ERR_set_mark();
     crl = der.len > 0 && der.len <= LONG_MAX ? d2i_X509_CRL(NULL, &at, (long)der.len) : NULL;
     if (crl && at == der.data + der.len) {
-        rc = X509_STORE_add_crl(anchors->store, crl) == 1 ? RC_OK : RC_CRYPTO;
-        anchors->has_crls |= rc == RC_OK;
+        rc = keep_crl(anchors, crl);
     }
     X509_CRL_free(crl);
     ERR_pop_to_mark();
@@ -129,6 +143,11 @@ static enum rc rc_of_error(int error)
         {X509_V_ERR_CERT_UNTRUSTED, RC_CHAIN_UNTRUSTED},
         {X509_V_ERR_CERT_REJECTED, RC_CHAIN_UNTRUSTED},
         {X509_V_ERR_CERT_REVOKED, RC_CHAIN_REVOKED},
+        {X509_V_ERR_UNABLE_TO_GET_CRL,
+         RC_CHAIN_REVOKED}, /* this and the next: where it is not forgiven below */
+        {X509_V_ERR_DIFFERENT_CRL_SCOPE, RC_CHAIN_REVOKED},
+        {X509_V_ERR_CRL_NOT_YET_VALID, RC_CHAIN_REVOKED},
+        {X509_V_ERR_CRL_HAS_EXPIRED, RC_CHAIN_REVOKED},
         {X509_V_ERR_EE_KEY_TOO_SMALL, RC_CHAIN_WEAK},
         {X509_V_ERR_CA_KEY_TOO_SMALL, RC_CHAIN_WEAK},
         {X509_V_ERR_CA_MD_TOO_WEAK, RC_CHAIN_WEAK},
@@ -162,7 +181,8 @@ static bool reason_is_harmless(const X509_REVOKED *revoked)
            value == CRL_REASON_SUPERSEDED || value == CRL_REASON_CESSATION_OF_OPERATION;
 }
 
-/* Whether this list says something against the certificate that counts at the time in question. */
+/* Whether this list names the certificate in a way that counts at the time in question: what a key signed before it was
+ * revoked stays good, a timestamp only if the reason allows. */
 static bool speaks_against(X509_CRL *crl, X509 *x, const struct chain_query *query)
 {
     time_t at = (time_t)query->at.sec;
@@ -171,37 +191,36 @@ static bool speaks_against(X509_CRL *crl, X509 *x, const struct chain_query *que
     if (X509_CRL_get0_by_cert(crl, &revoked, x) != 1) {
         return false;
     }
-    return X509_cmp_time(X509_REVOKED_get0_revocationDate(revoked), &at) <= 0 ||
-           !(query->purpose == CHAIN_CODE_SIGNING || reason_is_harmless(revoked));
-}
-
-/* Revoked only after the time in question: a code signature made before stays good, a timestamp if the reason allows. Which
- * list libcrypto looked at is not known for one that is outdated, so no list of that issuer may speak against it. */
-static bool revoked_later(X509_STORE_CTX *ctx, const struct chain_query *query)
-{
-    X509 *x = X509_STORE_CTX_get_current_cert(ctx);
-    STACK_OF(X509_CRL) *crls = X509_STORE_CTX_get1_crls(ctx, X509_get_issuer_name(x));
-    bool later = query->purpose != CHAIN_ANY && sk_X509_CRL_num(crls) > 0;
-
-    for (int i = 0; later && i < sk_X509_CRL_num(crls); i++) {
-        later = !speaks_against(sk_X509_CRL_value(crls, i), x, query);
+    if (query->purpose == CHAIN_ANY || X509_cmp_time(X509_REVOKED_get0_revocationDate(revoked), &at) <= 0) {
+        return true;
     }
-    sk_X509_CRL_pop_free(crls, X509_CRL_free);
-    return later;
+    return query->purpose == CHAIN_TIME_STAMPING && !reason_is_harmless(revoked);
 }
 
-static bool is_forgiven(int error, X509_STORE_CTX *ctx, const struct chain_query *query)
+/* libcrypto does not tell which list it looked at, nor whether it found none because memory ran out: all are asked. */
+static bool any_speaks_against(X509 *x, const struct chain_query *query)
+{
+    const STACK_OF(X509_CRL) *crls = query->anchors->crls;
+
+    for (int i = 0; i < sk_X509_CRL_num(crls); i++) {
+        if (speaks_against(sk_X509_CRL_value(crls, i), x, query)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_forgiven(int error, X509 *x, const struct chain_query *query)
 {
     switch (error) {
     case X509_V_ERR_UNABLE_TO_GET_CRL:   /* the caller gave what there is */
     case X509_V_ERR_DIFFERENT_CRL_SCOPE: /* that one speaks of other certificates */
     case X509_V_ERR_CRL_NOT_YET_VALID: /* the time in question lies in the past, what is known since then counts */
     case X509_V_ERR_CRL_HAS_EXPIRED:
-        return true;
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-        return ends_in_this_second(X509_STORE_CTX_get_current_cert(ctx), query->at);
     case X509_V_ERR_CERT_REVOKED:
-        return revoked_later(ctx, query);
+        return !any_speaks_against(x, query);
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return ends_in_this_second(x, query->at);
     default:
         return false;
     }
@@ -209,27 +228,29 @@ static bool is_forgiven(int error, X509_STORE_CTX *ctx, const struct chain_query
 
 static int on_verify(int ok, X509_STORE_CTX *ctx)
 {
-    if (!ok && is_forgiven(X509_STORE_CTX_get_error(ctx), ctx, X509_STORE_CTX_get_app_data(ctx))) {
+    X509 *x = X509_STORE_CTX_get_current_cert(ctx);
+
+    if (!ok && x && is_forgiven(X509_STORE_CTX_get_error(ctx), x, X509_STORE_CTX_get_app_data(ctx))) {
         X509_STORE_CTX_set_error(ctx, X509_V_OK);
         return 1;
     }
     return ok;
 }
 
-static void set_rules(X509_STORE_CTX *ctx, struct chain_query *query)
+/* False when memory runs out: without its query the callback could not judge. */
+static bool set_rules(X509_STORE_CTX *ctx, struct chain_query *query)
 {
     X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
     unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN; /* an anchor need not be self-signed */
 
-    if (query->anchors->has_crls) {
+    if (sk_X509_CRL_num(query->anchors->crls) > 0) {
         flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
     }
-    X509_VERIFY_PARAM_set_flags(param, flags);
     X509_VERIFY_PARAM_set_time(param, (time_t)query->at.sec);
     X509_VERIFY_PARAM_set_depth(param, CHAIN_MAX - 2); /* counts neither leaf nor anchor */
     X509_VERIFY_PARAM_set_auth_level(param, 0);
-    X509_STORE_CTX_set_app_data(ctx, query);
     X509_STORE_CTX_set_verify_cb(ctx, on_verify);
+    return X509_VERIFY_PARAM_set_flags(param, flags) == 1 && X509_STORE_CTX_set_app_data(ctx, query) == 1;
 }
 
 /* ---- what was built ---- */
@@ -321,7 +342,9 @@ static enum rc verify(X509_STORE_CTX *ctx, struct chain_query *query, struct cha
     bool good;
     enum rc rc, verdict;
 
-    set_rules(ctx, query);
+    if (!set_rules(ctx, query)) {
+        return RC_NO_MEMORY;
+    }
     good = X509_verify_cert(ctx) == 1;
     verdict = good ? RC_OK : rc_of_error(X509_STORE_CTX_get_error(ctx));
     rc = copy_chain(X509_STORE_CTX_get0_chain(ctx), out);
