@@ -84,7 +84,7 @@ enum rc jail_become(const char *user)
 
 /* ---- limits and memory ---- */
 
-static void limit(const struct jail *jail, int what, rlim_t n, const char *name)
+static void limit(const struct jail *jail, __rlimit_resource_t what, rlim_t n, const char *name)
 {
     struct rlimit now;
 
@@ -319,24 +319,30 @@ static const struct narrowed *narrowed_find(int call)
     return NULL;
 }
 
+static int allow_where(scmp_filter_ctx filter, int call, struct scmp_arg_cmp condition)
+{
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &condition);
+}
+
 static int allow(scmp_filter_ctx filter, int call)
 {
     const struct narrowed *n = IS_INSTRUMENTED ? NULL : narrowed_find(call);
-    int rc = 0;
 
-    if (call == SCMP_SYS(clone)) {
-        /* Its flags stand behind a pointer that no filter can follow; the C library falls back to clone. */
-        rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-    }
-    if (rc != 0 || call == SCMP_SYS(tgkill)) {
+    if (call == SCMP_SYS(tgkill)) {
         /* abort() alone needs it: never to another process. */
-        return rc ? rc
-                  : seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
-                                     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+        return allow_where(filter, call, (struct scmp_arg_cmp){0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0});
+    }
+    if (call == SCMP_SYS(clone)) {
+        /* Its successor has the flags behind a pointer that no filter can follow; the C library falls back to clone. */
+        const int rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+
+        if (rc != 0) {
+            return rc;
+        }
     }
     if (n) {
-        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
-                                SCMP_CMP(n->arg, SCMP_CMP_MASKED_EQ, n->mask, n->value));
+        return allow_where(filter, call,
+                           (struct scmp_arg_cmp){n->arg, SCMP_CMP_MASKED_EQ, n->mask, n->value});
     }
     return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
 }
