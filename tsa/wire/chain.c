@@ -327,7 +327,7 @@ static bool push_all(STACK_OF(X509) * certs, struct bytes set)
     struct bytes der;
     X509 *x;
 
-    while (cert_next(&set, &der)) {
+    for (size_t num = 0; num < CHAIN_OTHERS_MAX && cert_next(&set, &der); num++) {
         x = x509_of(der);
         if (x && sk_X509_push(certs, x) <= 0) {
             X509_free(x);

@@ -23,6 +23,9 @@ enum rc chain_anchors_add_crl(struct chain_anchors *anchors, struct bytes der) M
 enum rc chain_anchors_add_system(struct chain_anchors *anchors) MUST_CHECK;
 size_t chain_anchors_count(const struct chain_anchors *anchors);
 
+#define CHAIN_OTHERS_MAX                                                                                     \
+    250 /* of the intermediates more are not looked at: each costs libcrypto a part of a millisecond */
+
 enum chain_purpose {
     CHAIN_TIME_STAMPING,
     CHAIN_CODE_SIGNING,

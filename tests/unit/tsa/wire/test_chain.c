@@ -450,6 +450,30 @@ static void other_things_in_the_set(void **state)
     chain_anchors_free(anchors);
 }
 
+/* A heap of certificates costs a bounded time; what lies beyond the bound is not found, and that is told as such. */
+static void a_heap_is_looked_at_up_to_a_bound(void **state)
+{
+    struct chain_anchors *anchors = chain_anchors_new();
+    struct chain_query query = {.anchors = anchors, .leaf = tsa.der, .at = {NOW, 0}};
+    struct chain chain;
+    struct wbuf set;
+
+    (void)state;
+    assert_int_equal(chain_anchors_add(anchors, root.der), RC_OK);
+    for (size_t before = CHAIN_OTHERS_MAX - 1; before <= CHAIN_OTHERS_MAX; before++) {
+        wbuf_init(&set, 1000000);
+        for (size_t i = 0; i < before; i++) {
+            wbuf_put(&set, code.der);
+        }
+        wbuf_put(&set, middle.der);
+        query.intermediates = wbuf_bytes(&set);
+        assert_int_equal(chain_check(&query, &chain), before < CHAIN_OTHERS_MAX ? RC_OK : RC_CHAIN_UNTRUSTED);
+        chain_clear(&chain);
+        wbuf_clear(&set);
+    }
+    chain_anchors_free(anchors);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -475,6 +499,7 @@ int main(void)
         cmocka_unit_test(the_hosts_store_can_be_asked),
         cmocka_unit_test(a_leaf_that_is_none),
         cmocka_unit_test(other_things_in_the_set),
+        cmocka_unit_test(a_heap_is_looked_at_up_to_a_bound),
     };
 
     return cmocka_run_group_tests(tests, make_all, free_all);
