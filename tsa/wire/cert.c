@@ -215,6 +215,9 @@ enum rc cert_parse(struct bytes in, struct cert *out)
     der_enter(&d, DER_SEQUENCE);
     read_tbs(&d, out);
     out->signature_alg = get_algorithm(&d);
+    if (out->signature_alg == OID_RSA_SHA1_OIW) { /* as old tools for test certificates write it */
+        out->signature_alg = OID_RSA_SHA1;
+    }
     (void)der_get(&d, DER_BIT_STRING_TAG);
     der_leave(&d);
     if (der_end(&d) != RC_OK) {

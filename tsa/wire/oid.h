@@ -84,6 +84,7 @@
     X(RSA_MD5, "1.2.840.113549.1.1.4", "md5WithRSAEncryption", "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x04")       \
     X(RSA_SHA1, "1.2.840.113549.1.1.5", "sha1WithRSAEncryption", "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05")     \
     X(MGF1, "1.2.840.113549.1.1.8", "mgf1", "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08")                          \
+    X(RSA_SHA1_OIW, "1.3.14.3.2.29", "sha1WithRSA", "\x2b\x0e\x03\x02\x1d")                                  \
     X(RSA_PSS, "1.2.840.113549.1.1.10", "rsassaPss", "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a")                 \
     X(RSA_SHA256, "1.2.840.113549.1.1.11", "sha256WithRSAEncryption",                                        \
       "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b")                                                                \
