@@ -60,7 +60,7 @@ static const struct plan {
     [TS_CA] = {"TSA Lab Timestamping CA", LAB_TS_CA_PEM, LAB_TS_CA_KEY, ROOT, 15 * YEAR, 0, for_timestamps},
     [CS_CA] = {"TSA Lab Code Signing CA", LAB_CS_CA_PEM, LAB_CS_CA_KEY, ROOT, 15 * YEAR, 0, for_code},
     [TSA] = {"TSA Lab Timestamp Authority", LAB_CHAIN, LAB_TSA_KEY, TS_CA, 11 * YEAR, -1, for_timestamps},
-    [CODESIGN] = {"Lab Driver Signing", LAB_CODESIGN_PEM, LAB_CODESIGN_KEY, CS_CA, 0, -1, for_code},
+    [CODESIGN] = {LAB_CODESIGN_NAME, LAB_CODESIGN_PEM, LAB_CODESIGN_KEY, CS_CA, 0, -1, for_code},
 };
 
 struct work {

@@ -12,6 +12,8 @@
 #include "tsa/wire/gentime.h"
 
 #define LAB_PFX_PASSWORD "lab"
+/* Of the identity in codesign.pfx; its alias for keytool too. */
+#define LAB_CODESIGN_NAME "Lab Driver Signing"
 
 enum lab_file {
     LAB_ROOT_PEM,     /* root.pem, the anchor */
