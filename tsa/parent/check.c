@@ -14,17 +14,15 @@
 #include <unistd.h>
 
 #include "certs/certfile.h"
+#include "certs/certrules.h"
 #include "certs/keyfile.h"
 #include "tsa/base/mem.h"
 #include "tsa/base/now.h"
 #include "tsa/base/safefile.h"
 #include "tsa/role/inherit.h"
 #include "tsa/role/jail.h"
-#include "tsa/wire/chain.h"
 
 #define CERTS_MAX     (1u << 20)
-#define DAY           86400
-#define WARN_DAYS     30
 #define DISK_NEEDED   (64ULL << 20)
 #define DISK_WISHED   (1ULL << 30)
 #define FDS_OF_A_ROLE 8 /* beside units and fronts */
@@ -34,130 +32,96 @@
 struct look {
     const struct settings_unit *settings;
     struct check_report *report;
-    struct wbuf chain, root; /* the files' texts */
-    struct unit unit;
+    struct wbuf chain_text, root_text;
+    struct certfile chain, root;
+    EVP_PKEY *key; /* NULL: not looked at, or it could not be read (told) */
 };
 
 void check_report_clear(struct check_report *report)
 {
     cfg_errors_clear(&report->errors);
     cfg_errors_clear(&report->warnings);
+    cfg_errors_clear(&report->notes);
 }
 
 /* ---- certificates ---- */
 
-static bool read_certs(struct look *look, const char *path, struct wbuf *out)
+static bool read_certs(const struct look *look, const char *path, struct wbuf *out_text,
+                       struct certfile *out_certs)
 {
-    wbuf_init(out, CERTS_MAX);
-    if (safefile_read(path, CERTS_MAX, out) == RC_OK) {
-        return true;
-    }
-    cfg_errors_add(&look->report->errors, "unit %s: %s", look->settings->name, safefile_error_text());
-    return false;
-}
-
-static void check_dates(const struct look *look, const struct cert *cert, const char *path)
-{
-    const struct gentime now = now_real();
-    const int64_t days = (cert->not_after.sec - now.sec) / DAY;
-    const enum rc rc = cert_check_time(cert, now);
-    char name[200];
-
-    (void)cert_name(cert->subject, name, sizeof(name));
-    if (rc != RC_OK) {
-        cfg_errors_add(&look->report->errors, "unit %s: %s: %s: %s", look->settings->name, path, name,
-                       rc == RC_CERT_EXPIRED ? "the certificate has expired"
-                                             : "the certificate is not valid yet; is the clock right?");
-    } else if (days < WARN_DAYS) {
-        cfg_errors_add(&look->report->warnings, "unit %s: %s: %s: expires in %lld days", look->settings->name,
-                       path, name, (long long)days);
-    }
-}
-
-static enum rc check_to_root(const struct look *look, struct chain *chain)
-{
-    struct chain_anchors *anchors = chain_anchors_new();
-    struct chain_query query = {
-        .leaf = look->unit.chain[0], .at = now_real(), .purpose = CHAIN_TIME_STAMPING};
-    struct wbuf others;
-    enum rc rc = anchors ? chain_anchors_add(anchors, look->unit.root) : RC_NO_MEMORY;
-
-    wbuf_init(&others, CERTS_MAX);
-    for (size_t i = 1; i < look->unit.num_chain; i++) {
-        wbuf_put(&others, look->unit.chain[i]);
-    }
-    query.anchors = anchors;
-    query.intermediates = wbuf_bytes(&others);
-    if (rc == RC_OK) {
-        rc = chain_check(&query, chain);
-    }
-    wbuf_clear(&others);
-    chain_anchors_free(anchors);
-    return rc;
-}
-
-static void check_root(const struct look *look)
-{
-    const struct settings_unit *unit = look->settings;
-    struct chain chain = {0};
+    const char *unit = look->settings->name;
     enum rc rc;
 
-    if (look->unit.root.len == 0) {
-        cfg_errors_add(
-            &look->report->warnings,
-            "unit %s: no `root' is set: the chain can not be checked, and nobody can download the root here",
-            unit->name);
-        return;
+    wbuf_init(out_text, CERTS_MAX);
+    if (safefile_read(path, CERTS_MAX, out_text) != RC_OK) {
+        cfg_errors_add(&look->report->errors, "unit %s: %s", unit, safefile_error_text());
+        return false;
     }
-    rc = check_to_root(look, &chain);
+    rc = certfile_parse(wbuf_bytes(out_text), out_certs);
     if (rc != RC_OK) {
-        cfg_errors_add(&look->report->errors, "unit %s: %s does not lead to %s: %s%s%s", unit->name,
-                       unit->chain, unit->root, rc_text(rc),
-                       chain.missing[0] ? "; this issuer is missing: " : "", chain.missing);
+        cfg_errors_add(&look->report->errors, "unit %s: %s holds no certificate that can be read: %s", unit,
+                       path, rc_text(rc));
     }
-    chain_clear(&chain);
+    return rc == RC_OK;
 }
 
-static void check_policy(const struct look *look)
+static void check_rules(const struct look *look)
 {
-    const struct settings_unit *unit = look->settings;
+    const struct certrules_query query = {
+        .chain = look->chain.certs,
+        .num = look->chain.num,
+        .root = look->root.num ? look->root.certs[0] : BYTES_NONE,
+        .key = look->key,
+        .now = now_real(),
+        .authenticode = look->settings->protocols & SETTINGS_AUTHENTICODE,
+    };
+    struct cfg_errors *const lists[] = {
+        [CERTRULES_ERROR] = &look->report->errors,
+        [CERTRULES_WARNING] = &look->report->warnings,
+        [CERTRULES_NOTE] = &look->report->notes,
+    };
+    struct certrules rules;
 
-    if (!look->unit.is_lab && strncmp(unit->policy, EXAMPLE_ARC, strlen(EXAMPLE_ARC)) == 0) {
+    certrules_check(&query, &rules);
+    for (size_t i = 0; i < rules.num; i++) {
+        cfg_errors_add(lists[rules.list[i].severity], "unit %s: %s: %s", look->settings->name,
+                       look->settings->chain, rules.list[i].text);
+    }
+}
+
+/* What a role would refuse for reasons of its own, such as a chain that makes tokens too large. */
+static void check_as_unit(const struct look *look)
+{
+    struct unit unit;
+    const enum rc rc =
+        unit_init(&unit, look->settings, wbuf_bytes(&look->chain_text), wbuf_bytes(&look->root_text));
+
+    if (rc != RC_OK) {
+        cfg_errors_add(&look->report->errors, "unit %s: %s: %s", look->settings->name, look->settings->chain,
+                       rc_text(rc));
+    } else if (!unit.is_lab && strncmp(look->settings->policy, EXAMPLE_ARC, strlen(EXAMPLE_ARC)) == 0) {
         cfg_errors_add(
             &look->report->warnings,
             "unit %s: policy %s is of the arc of examples; name one of your own before anybody relies on it",
-            unit->name, unit->policy);
+            look->settings->name, look->settings->policy);
     }
+    unit_clear(&unit);
 }
 
 static void check_certs(struct look *look)
 {
     const struct settings_unit *unit = look->settings;
-    bool good = read_certs(look, unit->chain, &look->chain);
-    struct cert cert;
-    enum rc rc;
+    const size_t num_errors = look->report->errors.num;
+    bool good = read_certs(look, unit->chain, &look->chain_text, &look->chain);
 
-    wbuf_init(&look->root, CERTS_MAX);
-    good = (!unit->root || !*unit->root || read_certs(look, unit->root, &look->root)) && good;
-    if (!good) {
-        return;
+    if (unit->root && *unit->root) {
+        good = read_certs(look, unit->root, &look->root_text, &look->root) && good;
     }
-    rc = unit_init(&look->unit, unit, wbuf_bytes(&look->chain), wbuf_bytes(&look->root));
-    if (rc != RC_OK) {
-        cfg_errors_add(&look->report->errors, "unit %s: %s: %s", unit->name, unit->chain, rc_text(rc));
-        return;
+    if (good) {
+        check_rules(look);
     }
-    for (size_t i = 0; i < look->unit.num_chain; i++) {
-        if (cert_parse(look->unit.chain[i], &cert) == RC_OK) {
-            check_dates(look, &cert, unit->chain);
-        }
-    }
-    check_root(look);
-    check_policy(look);
-    if ((unit->protocols & SETTINGS_AUTHENTICODE) && look->unit.cert.key_type != OID_RSA) {
-        cfg_errors_add(&look->report->warnings,
-                       "unit %s: clients of the Authenticode form expect an RSA key; this one is not",
-                       unit->name);
+    if (good && look->report->errors.num == num_errors) {
+        check_as_unit(look);
     }
 }
 
@@ -186,36 +150,31 @@ static void check_key_file(const struct look *look)
     }
 }
 
-static void check_key_itself(const struct look *look)
+static void read_key(struct look *look)
 {
     const struct settings_unit *unit = look->settings;
-    EVP_PKEY *key = NULL;
-    const enum rc rc = keyfile_read(unit->key, NULL, &key);
+    const enum rc rc = keyfile_read(unit->key, NULL, &look->key);
 
-    if (rc == RC_NOT_FOUND || rc == RC_IO || rc == RC_KEY_EXPOSED) {
-        return; /* told by check_key_file */
-    }
-    if (rc != RC_OK) {
+    /* The others are told by check_key_file. */
+    if (rc != RC_OK && rc != RC_NOT_FOUND && rc != RC_IO && rc != RC_KEY_EXPOSED) {
         cfg_errors_add(&look->report->errors, "unit %s: %s: %s", unit->name, unit->key, rc_text(rc));
-    } else if (look->unit.num_chain && !keyfile_fits(key, look->unit.cert.spki)) {
-        cfg_errors_add(&look->report->errors, "unit %s: the key %s does not belong to the certificate in %s",
-                       unit->name, unit->key, unit->chain);
     }
-    EVP_PKEY_free(key);
 }
 
 static void check_unit(const struct settings_unit *unit, bool with_keys, struct check_report *report)
 {
     struct look look = {.settings = unit, .report = report};
 
-    check_certs(&look);
     check_key_file(&look);
     if (with_keys) {
-        check_key_itself(&look);
+        read_key(&look);
     }
-    unit_clear(&look.unit);
-    wbuf_clear(&look.chain);
-    wbuf_clear(&look.root);
+    check_certs(&look);
+    EVP_PKEY_free(look.key);
+    certfile_clear(&look.chain);
+    certfile_clear(&look.root);
+    wbuf_clear(&look.chain_text);
+    wbuf_clear(&look.root_text);
 }
 
 /* ---- the machine ---- */

@@ -10,8 +10,8 @@
 #include "tsa/role/settings.h"
 
 struct check_report {
-    struct cfg_errors errors, warnings; /* one sentence each, with the file that it is about */
-    bool settings_failed;               /* the file itself could not be taken; nothing else was looked at */
+    struct cfg_errors errors, warnings, notes; /* one sentence each, with the file that it is about */
+    bool settings_failed; /* the file itself could not be taken; nothing else was looked at */
 };
 
 /* check_configuration reads the file at path into *settings and looks at everything that it names. Private keys are opened, and read only

@@ -110,6 +110,16 @@ static char **make_argv(const struct spawn *spawn)
     return argv;
 }
 
+static void become_user(const struct spawn *spawn)
+{
+    const enum rc rc = spawn->user ? jail_become(spawn->user) : RC_OK;
+
+    if (rc != RC_OK) {
+        log_error("%s: can not become the user %s: %s", spawn->role, spawn->user, rc_text(rc));
+        _exit(EX_SOFTWARE);
+    }
+}
+
 /* The death signal is forgotten when the account changes, so it is set after that. */
 static void die_with(const struct spawn *spawn, pid_t parent)
 {
@@ -136,9 +146,7 @@ __attribute__((noreturn)) static void become_role(const struct spawn *spawn, pid
     if (!keep_fds(spawn)) {
         fail(spawn, "keep its descriptors");
     }
-    if (spawn->user && jail_become(spawn->user) != RC_OK) {
-        fail(spawn, "become its user");
-    }
+    become_user(spawn);
     die_with(spawn, parent);
     (void)fexecve(program, argv, environ);
     fail(spawn, "start this program again");

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Listening sockets of every kind: bound, read back, refused with a reason, left over, passed by systemd. */
+#include "tsa/parent/listeners.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define PASSED_FD 3
+
+static enum rc open_texts(struct listeners *listeners, char *first, char *second)
+{
+    char *list[] = {first, second};
+    const struct cfg_strings addresses = {.list = list, .num = second ? 2 : 1};
+
+    return listeners_open(listeners, &addresses);
+}
+
+static int connect_to(const struct address *address)
+{
+    const int fd = socket(address->sock.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int rc = connect(fd, &address->sock.any, address->len);
+
+    (void)close(fd);
+    return rc;
+}
+
+static void test_free_port(void **state)
+{
+    char v4[] = "127.0.0.1:0", url[LISTENERS_URL_MAX], text[ADDRESS_TEXT_MAX], expected[LISTENERS_URL_MAX];
+    struct listeners listeners;
+
+    (void)state;
+    assert_int_equal(open_texts(&listeners, v4, NULL), RC_OK);
+    assert_int_equal(listeners.num, 1);
+    assert_false(address_port_is_free(&listeners.list[0].address));
+    assert_int_equal(connect_to(&listeners.list[0].address), 0);
+    assert_true(fcntl(listeners.list[0].fd, F_GETFL) & O_NONBLOCK);
+    assert_true(fcntl(listeners.list[0].fd, F_GETFD) & FD_CLOEXEC);
+    (void)snprintf(expected, sizeof(expected), "http://%s/", address_text(&listeners.list[0].address, text));
+    assert_string_equal(listeners_find_url(&listeners, url), expected);
+    listeners_close(&listeners);
+    assert_int_equal(listeners.num, 0);
+}
+
+static void test_any_address(void **state)
+{
+    char v4[] = "0.0.0.0:0", url[LISTENERS_URL_MAX];
+    struct listeners listeners;
+
+    (void)state;
+    assert_int_equal(open_texts(&listeners, v4, NULL), RC_OK);
+    assert_ptr_equal(strstr(listeners_find_url(&listeners, url), "http://127.0.0.1:"), url);
+    listeners_close(&listeners);
+}
+
+/* One port on both families: IPv6 sockets take IPv6 alone. */
+static void test_both_families(void **state)
+{
+    char v4[] = "0.0.0.0:0", both[ADDRESS_TEXT_MAX];
+    struct listeners first, second;
+
+    (void)state;
+    assert_int_equal(open_texts(&first, v4, NULL), RC_OK);
+    (void)snprintf(both, sizeof(both), "[::]:%u", ntohs(first.list[0].address.sock.v4.sin_port));
+    if (open_texts(&second, both, NULL) != RC_OK) {
+        listeners_close(&first);
+        if (strstr(second.error, "Address family not supported") || strstr(second.error, "no such address")) {
+            skip(); /* no IPv6 here */
+        }
+        fail_msg("%s", second.error);
+    }
+    listeners_close(&second);
+    listeners_close(&first);
+}
+
+static void test_taken(void **state)
+{
+    char v4[] = "127.0.0.1:0", free_port[] = "127.0.0.1:0", taken[ADDRESS_TEXT_MAX];
+    struct listeners first, second;
+
+    (void)state;
+    assert_int_equal(open_texts(&first, v4, NULL), RC_OK);
+    (void)address_text(&first.list[0].address, taken);
+    assert_int_equal(open_texts(&second, free_port, taken), RC_IO);
+    assert_int_equal(second.num, 0);
+    assert_non_null(strstr(second.error, taken));
+    assert_non_null(strstr(second.error, "another"));
+    listeners_close(&first);
+}
+
+static void test_bad_text(void **state)
+{
+    char name[] = "localhost:1", foreign[] = "192.0.2.1:0";
+    struct listeners listeners;
+
+    (void)state;
+    assert_int_equal(open_texts(&listeners, name, NULL), RC_CONFIG);
+    assert_non_null(strstr(listeners.error, "localhost:1"));
+    assert_int_equal(open_texts(&listeners, foreign, NULL), RC_IO);
+    assert_non_null(strstr(listeners.error, "192.0.2.1:0"));
+}
+
+static void test_unix_socket(void **state)
+{
+    char dir[] = "/tmp/tsa-listeners-XXXXXX", path[64];
+    struct listeners listeners, second;
+    struct stat st;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(path, sizeof(path), "%s/http.sock", dir);
+    assert_int_equal(open_texts(&listeners, path, NULL), RC_OK);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0666);
+    assert_int_equal(connect_to(&listeners.list[0].address), 0);
+
+    /* Somebody listens: it is not taken away. */
+    assert_int_equal(open_texts(&second, path, NULL), RC_IO);
+    assert_int_equal(connect_to(&listeners.list[0].address), 0);
+
+    /* Nobody does: a crash has left it. */
+    (void)close(listeners.list[0].fd);
+    assert_int_equal(open_texts(&second, path, NULL), RC_OK);
+    assert_int_equal(connect_to(&second.list[0].address), 0);
+    listeners_close(&second);
+    assert_int_not_equal(stat(path, &st), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+/* What is no socket is somebody's file. */
+static void test_file_in_the_way(void **state)
+{
+    char path[] = "/tmp/tsa-listeners-XXXXXX";
+    const int fd = mkstemp(path);
+    struct listeners listeners;
+
+    (void)state;
+    assert_true(fd >= 0);
+    (void)close(fd);
+    assert_int_equal(open_texts(&listeners, path, NULL), RC_IO);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void pass(int fd, const char *num)
+{
+    char pid[24];
+
+    (void)snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+    assert_int_equal(dup2(fd, PASSED_FD), PASSED_FD);
+    assert_int_equal(setenv("LISTEN_PID", pid, 1), 0);
+    assert_int_equal(setenv("LISTEN_FDS", num, 1), 0);
+}
+
+static void test_passed(void **state)
+{
+    char v4[] = "127.0.0.1:0", other[] = "127.0.0.1:1";
+    const int kept = fcntl(PASSED_FD, F_DUPFD_CLOEXEC, 20);
+    struct listeners made, taken;
+
+    (void)state;
+    assert_int_equal(open_texts(&made, v4, NULL), RC_OK);
+    pass(made.list[0].fd, "1");
+    assert_int_equal(open_texts(&taken, other, NULL), RC_OK);
+    assert_int_equal(taken.num, 1);
+    assert_int_equal(taken.list[0].fd, PASSED_FD);
+    assert_memory_equal(&taken.list[0].address.sock.v4, &made.list[0].address.sock.v4,
+                        sizeof(struct sockaddr_in));
+    assert_true(fcntl(PASSED_FD, F_GETFD) & FD_CLOEXEC);
+    listeners_close(&taken);
+
+    /* For another process. */
+    assert_int_equal(setenv("LISTEN_PID", "1", 1), 0);
+    assert_int_equal(open_texts(&taken, v4, NULL), RC_OK);
+    assert_false(taken.list[0].is_passed);
+    listeners_close(&taken);
+
+    /* Not a listening socket. */
+    pass(STDERR_FILENO, "1");
+    assert_int_equal(open_texts(&taken, v4, NULL), RC_IO);
+    assert_non_null(strstr(taken.error, "not a listening"));
+    pass(STDERR_FILENO, "33");
+    assert_int_equal(open_texts(&taken, v4, NULL), RC_IO);
+
+    (void)unsetenv("LISTEN_FDS");
+    (void)unsetenv("LISTEN_PID");
+    (void)close(PASSED_FD);
+    if (kept >= 0) {
+        (void)dup2(kept, PASSED_FD);
+    }
+    listeners_close(&made);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_free_port), cmocka_unit_test(test_any_address),
+        cmocka_unit_test(test_taken),     cmocka_unit_test(test_both_families),
+        cmocka_unit_test(test_bad_text),  cmocka_unit_test(test_unix_socket),
+        cmocka_unit_test(test_passed),    cmocka_unit_test(test_file_in_the_way),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

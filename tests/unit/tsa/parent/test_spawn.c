@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This program starts itself as a role: what the child has then, and how its end is told. */
+#include "tsa/parent/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define FOREIGN_FD 200 /* one that was open by chance, not close-on-exec */
+
+/* ---- the child ---- */
+
+static bool is_null_device(int fd)
+{
+    char name[64] = "";
+    char path[40];
+
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return readlink(path, name, sizeof(name) - 1) > 0 && strcmp(name, "/dev/null") == 0;
+}
+
+/* A digit for each thing that is not as it should be. */
+static int look_around(struct inherit *in)
+{
+    int death = 0;
+    sigset_t mask;
+
+    if (inherit_take(in, "given") < 0 || inherit_take_n(in, "many", 7) < 0 || in->num != 1) {
+        return 1;
+    }
+    if (fcntl(FOREIGN_FD, F_GETFD) >= 0) {
+        return 2;
+    }
+    if (!is_null_device(STDIN_FILENO) || !is_null_device(STDOUT_FILENO)) {
+        return 3;
+    }
+    if (getenv("NOTIFY_SOCKET") || getenv("LISTEN_FDS")) {
+        return 4;
+    }
+    if (prctl(PR_GET_PDEATHSIG, &death) != 0 || death != SIGKILL) {
+        return 5;
+    }
+    if (sigprocmask(SIG_SETMASK, NULL, &mask) != 0 || sigismember(&mask, SIGTERM)) {
+        return 6;
+    }
+    return getsid(0) == getpid() ? 0 : 7;
+}
+
+static int child(int argc, char **argv)
+{
+    struct inherit in;
+    const int report = inherit_parse(argc, argv, &in) == RC_OK ? inherit_take(&in, "report") : -1;
+    const char *role = argv[0];
+
+    if (report < 0) {
+        return 99;
+    }
+    if (strcmp(role, "@look") == 0) {
+        return look_around(&in);
+    }
+    if (strcmp(role, "@kill") == 0) {
+        return raise(SIGSYS);
+    }
+    if (strcmp(role, "@uid") == 0) {
+        return geteuid() == 60931 && getegid() == 60931 ? 0 : 1;
+    }
+    /* "@wait": until the parent's death ends it, and with it this pipe. */
+    (void)write(report, "x", 1);
+    (void)pause();
+    return 0;
+}
+
+/* ---- the parent ---- */
+
+static int run(struct spawn *spawn)
+{
+    int pipe_fds[2], status = -1;
+    pid_t pid;
+
+    assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+    spawn_add(spawn, "report", pipe_fds[1]);
+    assert_int_equal(spawn_start(spawn, &pid), RC_OK);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    (void)close(pipe_fds[0]);
+    (void)close(pipe_fds[1]);
+    return status;
+}
+
+static void test_what_it_has(void **state)
+{
+    struct spawn spawn = {.role = "@look"};
+    int fds[3], status;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        assert_true(fds[i] >= 0);
+    }
+    assert_int_equal(dup2(fds[0], FOREIGN_FD), FOREIGN_FD);
+    assert_int_equal(setenv("NOTIFY_SOCKET", "/nowhere", 1), 0);
+    assert_int_equal(setenv("LISTEN_FDS", "1", 1), 0);
+    spawn_add(&spawn, "given", fds[0]);
+    spawn_add_n(&spawn, "many", 7, fds[1]);
+    spawn_add(&spawn, "left", fds[2]);
+    status = run(&spawn);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    (void)close(FOREIGN_FD);
+    for (size_t i = 0; i < 3; i++) {
+        (void)close(fds[i]);
+    }
+}
+
+static void test_user(void **state)
+{
+    struct spawn spawn = {.role = "@uid", .user = "60931"};
+
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    assert_int_equal(run(&spawn), 0);
+}
+
+static void test_no_such_user(void **state)
+{
+    struct spawn spawn = {.role = "@uid", .user = "no-such-account-here"};
+    int status;
+
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    status = run(&spawn);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 70);
+}
+
+static void test_end_is_told(void **state)
+{
+    struct spawn spawn = {.role = "@kill"};
+    char text[SPAWN_END_MAX];
+    const int status = run(&spawn);
+
+    (void)state;
+    assert_true(WIFSIGNALED(status));
+    assert_non_null(strstr(spawn_describe_end(status, text), "SIGSYS"));
+    assert_non_null(strstr(text, "jail"));
+    assert_string_equal(spawn_describe_end(SIGKILL, text), "killed by SIGKILL");
+    assert_string_equal(spawn_describe_end(70 << 8, text), "exit code 70");
+}
+
+/* A process between: it starts the role and dies; then the role must die too. */
+static void test_dies_with_parent(void **state)
+{
+    int report[2];
+    struct pollfd poll_fd;
+    char got;
+    pid_t between;
+
+    (void)state;
+    assert_int_equal(pipe2(report, O_CLOEXEC), 0);
+    between = fork();
+    if (between == 0) {
+        struct spawn spawn = {.role = "@wait"};
+        pid_t pid;
+
+        spawn_add(&spawn, "report", report[1]);
+        if (spawn_start(&spawn, &pid) != RC_OK) {
+            _exit(1);
+        }
+        (void)pause();
+        _exit(0);
+    }
+    (void)close(report[1]);
+    assert_int_equal(read(report[0], &got, 1), 1);
+    assert_int_equal(kill(between, SIGKILL), 0);
+    assert_int_equal(waitpid(between, NULL, 0), between);
+    poll_fd = (struct pollfd){.fd = report[0], .events = POLLIN};
+    assert_int_equal(poll(&poll_fd, 1, 5000), 1);
+    assert_int_equal(read(report[0], &got, 1), 0);
+    (void)close(report[0]);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_it_has),      cmocka_unit_test(test_user),
+        cmocka_unit_test(test_no_such_user),     cmocka_unit_test(test_end_is_told),
+        cmocka_unit_test(test_dies_with_parent),
+    };
+
+    if (argc > 1 && argv[1][0] == '@') {
+        return child(argc - 1, argv + 1);
+    }
+    if (spawn_init() != RC_OK) {
+        return 1;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
