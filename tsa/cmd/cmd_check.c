@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tsa check: everything that a start looks at, and the keys too, told at once, without binding anything.
+ */
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "tsa/cmd/cmd.h"
+#include "tsa/parent/check.h"
+
+struct check_options {
+    const char *config;
+};
+
+static void print(const char *kind, const struct cfg_errors *list)
+{
+    for (size_t i = 0; i < list->num; i++) {
+        printf("%s: %s\n", kind, list->list[i]);
+    }
+}
+
+static int check(void *arg)
+{
+    const struct check_options *options = arg;
+    struct settings settings = {0};
+    struct check_report report;
+    const enum rc rc = check_configuration(options->config, true, &settings, &report);
+    const int code = rc == RC_OK ? 0 : report.settings_failed ? EX_CONFIG : 1;
+
+    print("error", &report.errors);
+    print("warning", &report.warnings);
+    print("note", &report.notes);
+    printf("%s: %s, %zu errors, %zu warnings\n", options->config, rc == RC_OK ? "good" : "not good",
+           report.errors.num, report.warnings.num);
+    settings_clear(&settings);
+    check_report_clear(&report);
+    return code;
+}
+
+static const struct cmd_option check_table[] = {
+    {.name = "config",
+     .letter = 'c',
+     .type = CMD_TEXT,
+     .offset = offsetof(struct check_options, config),
+     .argument = "FILE",
+     .required = true,
+     .help = "the configuration to look at"},
+    {0},
+};
+
+const struct command cmd_check = {
+    .name = "check",
+    .summary = "Look at a configuration and all that it names: keys, certificates, dates, accounts, folders, "
+               "disk, clock.",
+    .about = "Exit codes: 0 it can be started (there may be warnings); 1 something that it names is wrong; "
+             "78 the file\n"
+             "itself is.",
+    .options = check_table,
+    .size = sizeof(struct check_options),
+    .run = check,
+};

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tsa run: serve in the foreground. A service manager starts this.
+ */
+#include "tsa/cmd/cmd.h"
+#include "tsa/parent/parent.h"
+
+struct run_options {
+    const char *config;
+};
+
+static int run(void *arg)
+{
+    const struct run_options *options = arg;
+    const struct parent_options parent = {.config = options->config};
+
+    return parent_run(&parent);
+}
+
+static const struct cmd_option run_table[] = {
+    {.name = "config",
+     .letter = 'c',
+     .type = CMD_TEXT,
+     .offset = offsetof(struct run_options, config),
+     .argument = "FILE",
+     .required = true,
+     .help = "the configuration (see tsa.conf)"},
+    {0},
+};
+
+const struct command cmd_run = {
+    .name = "run",
+    .summary = "Serve in the foreground.",
+    .about =
+        "SIGTERM or SIGINT: what was received is answered, then it exits with 0 within 5 seconds; the second "
+        "one ends\n"
+        "it at once. SIGHUP: the configuration is checked and the result logged; a change takes effect at "
+        "the next\n"
+        "start. Sockets that systemd passes replace those of the configuration; READY=1 is told to systemd.\n"
+        "Exit codes: 0 stopped as told; 1 an address or the run folder is taken; 70 a part could not be "
+        "kept\n"
+        "alive; 78 the configuration, or what it names, can not be used.",
+    .options = run_table,
+    .size = sizeof(struct run_options),
+    .run = run,
+};

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tsa status: asks a running authority over its control socket, and prints the answer for people or, as it came, for programs.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "tsa/base/mem.h"
+#include "tsa/cmd/cmd.h"
+#include "tsa/parent/control.h"
+#include "tsa/role/settings.h"
+
+#define ANSWER_MAX  (1u << 20)
+#define SYSTEM_CONF "/etc/tsa/tsa.conf"
+#define LAB_CONF    "lab/tsa.conf"
+#define NS_PER_MS   1e6
+
+struct status_options {
+    const char *config, *run_dir;
+    bool json;
+};
+
+/* ---- where it runs ---- */
+
+static const char *find_config(void)
+{
+    return access(SYSTEM_CONF, F_OK) == 0 || access(LAB_CONF, F_OK) != 0 ? SYSTEM_CONF : LAB_CONF;
+}
+
+/* The folder, to be freed; NULL after a complaint. */
+static char *find_run_dir(const struct status_options *options)
+{
+    struct settings settings;
+    struct cfg_errors errors = {0};
+    char *run_dir = NULL;
+
+    if (options->run_dir) {
+        return xstrdup(options->run_dir);
+    }
+    if (settings_parse_file(options->config ? options->config : find_config(), &settings, &errors) == RC_OK) {
+        run_dir = xstrdup(settings.run_dir);
+    }
+    for (size_t i = 0; i < errors.num; i++) {
+        fprintf(stderr, "tsa status: %s\n", errors.list[i]);
+    }
+    settings_clear(&settings);
+    cfg_errors_clear(&errors);
+    return run_dir;
+}
+
+/* ---- for people ---- */
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text ? text : "-";
+}
+
+static long long number_of(const json_t *object, const char *name)
+{
+    return (long long)json_integer_value(json_object_get(object, name));
+}
+
+static void print_state(const json_t *status)
+{
+    const json_t *listen = json_object_get(status, "listen");
+    const char *comma = "";
+
+    printf("%-8s", text_of(status, "state"));
+    if (json_is_string(json_object_get(status, "reason_text"))) {
+        printf(" %s;", text_of(status, "reason_text"));
+    }
+    for (size_t i = 0; i < json_array_size(listen); i++) {
+        printf("%s %s", comma, json_string_value(json_array_get(listen, i)));
+        comma = ",";
+    }
+    printf("\nprocess  %lld since %s, tsa %s, %s\n", number_of(status, "pid"), text_of(status, "started"),
+           text_of(status, "version"), text_of(status, "configuration"));
+}
+
+static void print_clock(const json_t *clock)
+{
+    const json_t *bound = json_object_get(clock, "bound_ns"), *age = json_object_get(clock, "age_ns");
+
+    printf("clock    %s, %s (%s)", text_of(clock, "state"),
+           json_is_true(json_object_get(clock, "proven")) ? "proven" : "not proven",
+           text_of(clock, "reference"));
+    if (json_is_integer(bound)) {
+        printf(", wrong by at most %.3f ms", (double)json_integer_value(bound) / NS_PER_MS);
+    }
+    if (json_is_integer(age)) {
+        printf(", looked at %.0f ms ago", (double)json_integer_value(age) / NS_PER_MS);
+    }
+    printf("\n");
+}
+
+static void print_work(const json_t *status)
+{
+    const json_t *tokens = json_object_get(status, "tokens");
+
+    if (!tokens) {
+        printf("issuer   no answer\n");
+        return;
+    }
+    print_clock(json_object_get(status, "clock"));
+    printf("record   %lld tokens, the last one of %s\n",
+           number_of(json_object_get(status, "ledger"), "records"), text_of(tokens, "last_time"));
+    printf("tokens   %lld RFC 3161, %lld Authenticode, %lld refused since %s\n", number_of(tokens, "rfc3161"),
+           number_of(tokens, "authenticode"), number_of(tokens, "refused"), text_of(tokens, "since"));
+    printf("signers  %lld, %lld requests waiting\n", number_of(status, "signers"),
+           number_of(status, "waiting"));
+}
+
+static void print_lists(const json_t *status)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(status, "units"), i, one)
+    {
+        const json_t *certificate = json_object_get(one, "certificate");
+
+        printf("unit     %s: %s, until %s (%lld days)\n", text_of(one, "name"),
+               text_of(certificate, "subject"), text_of(certificate, "not_after"),
+               number_of(certificate, "days_left"));
+    }
+    json_array_foreach(json_object_get(status, "roles"), i, one)
+    {
+        printf("%-8s process %lld, %s, started %lld times\n", text_of(one, "role"), number_of(one, "pid"),
+               json_is_true(json_object_get(one, "ready")) ? "ready" : "not ready", number_of(one, "starts"));
+    }
+}
+
+/* ---- asking ---- */
+
+static int show(const struct wbuf *answer, bool as_json)
+{
+    json_t *status = json_loadb((const char *)answer->data, answer->len, 0, NULL);
+    const bool ready = json_is_true(json_object_get(status, "ready"));
+
+    if (!status) {
+        fprintf(stderr, "tsa status: the authority's answer can not be understood\n");
+        return EX_SOFTWARE;
+    }
+    if (as_json) {
+        printf("%.*s", (int)answer->len, (const char *)answer->data);
+    } else {
+        print_state(status);
+        print_work(status);
+        print_lists(status);
+    }
+    json_decref(status);
+    return ready ? 0 : 1;
+}
+
+static int ask(const char *run_dir, bool as_json)
+{
+    struct wbuf answer;
+    int code = EX_UNAVAILABLE;
+    enum rc rc;
+
+    wbuf_init(&answer, ANSWER_MAX);
+    rc = control_request(run_dir, CONTROL_STATUS, &answer);
+    if (rc == RC_OK && answer.len) {
+        code = show(&answer, as_json);
+    } else if (rc == RC_NOT_FOUND) {
+        fprintf(stderr, "tsa status: no authority answers in %s: %s\n", run_dir,
+                errno == ECONNREFUSED ? "it is not running any more" : strerror(errno));
+    } else {
+        fprintf(stderr, "tsa status: the authority in %s does not answer\n", run_dir);
+    }
+    wbuf_clear(&answer);
+    return code;
+}
+
+static int status(void *arg)
+{
+    const struct status_options *options = arg;
+    char *run_dir = find_run_dir(options);
+    const int code = run_dir ? ask(run_dir, options->json) : EX_CONFIG;
+
+    free(run_dir);
+    return code;
+}
+
+static const struct cmd_option status_table[] = {
+    {.name = "config",
+     .letter = 'c',
+     .type = CMD_TEXT,
+     .offset = offsetof(struct status_options, config),
+     .argument = "FILE",
+     .help = "its configuration (default: " SYSTEM_CONF ", else " LAB_CONF ")"},
+    {.name = "run",
+     .type = CMD_TEXT,
+     .offset = offsetof(struct status_options, run_dir),
+     .argument = "DIR",
+     .help = "its run_dir, instead of looking it up in the configuration"},
+    {.name = "json",
+     .type = CMD_FLAG,
+     .offset = offsetof(struct status_options, json),
+     .help = "print one JSON object"},
+    {0},
+};
+
+const struct command cmd_status = {
+    .name = "status",
+    .summary = "Ask a running authority how it is.",
+    .about = "Exit codes: 0 it issues tokens; 1 it runs, and does not; 69 none runs there; 78 the "
+             "configuration can not be read.",
+    .options = status_table,
+    .size = sizeof(struct status_options),
+    .run = status,
+};

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The lines are one table of texts with a few words in braces that are replaced. Those for Windows name an address that another machine can
+ * reach, where there is one.
+ */
+#include "tsa/cmd/lab_lines.h"
+
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tsa/base/mem.h"
+
+/* {dir} {url} {tsclient}: as on this machine; {net}: the URL as other machines type it. */
+static const char *const lines[] = {
+    "",
+    "Sign and stamp with osslsigncode (driver.sys is yours):",
+    "  osslsigncode sign -certs {dir}/codesign.pem -key {dir}/codesign.key -h sha256 -ts {url} -in "
+    "driver.sys -out signed.sys",
+    "  osslsigncode sign -certs {dir}/codesign.pem -key {dir}/codesign.key -h sha256 -t {url} -in driver.sys "
+    "-out signed-legacy.sys",
+    "  osslsigncode add -ts {url} -in signed.sys -out stamped.sys",
+    "  osslsigncode verify -in signed.sys -CAfile {dir}/root.pem -TSA-CAfile {dir}/root.pem",
+    "Stamp what is signed already, and judge it:",
+    "  {tsclient} stamp --tr {url} --ca {dir}/root.pem signed.sys",
+    "  {tsclient} stamp -t {url} --ca {dir}/root.pem signed.sys",
+    "  {tsclient} verify --ca {dir}/root.pem signed.sys",
+    "Any file, with openssl and curl:",
+    "  openssl ts -query -data driver.sys -sha256 -cert -out driver.tsq",
+    "  curl -sS -H 'Content-Type: application/timestamp-query' --data-binary @driver.tsq -o driver.tsr {url}",
+    "  openssl ts -verify -data driver.sys -in driver.tsr -CAfile {dir}/root.pem",
+    "A jar (app.jar is yours):",
+    "  keytool -importcert -noprompt -alias lab -file {dir}/root.pem -keystore lab-trust.p12 -storetype "
+    "PKCS12 -storepass changeit",
+    "  jarsigner -J-Djavax.net.ssl.trustStore=lab-trust.p12 -keystore {dir}/codesign.pfx -storetype PKCS12 "
+    "-storepass {password} "
+    "-tsa {url} app.jar '{alias}'",
+    "  jarsigner -verify -certs -verbose -keystore lab-trust.p12 -storepass changeit app.jar",
+    "",
+    "A Windows machine trusts the lab after these two, typed in cmd as administrator (test machines only):",
+    "  curl.exe -fsSO {net}root.cer && certutil -addstore -f Root root.cer",
+    "  curl.exe -fsSO {net}chain.p7b && certutil -addstore -f CA chain.p7b",
+    "Then, with {dir}/codesign.pfx copied there (password {password}):",
+    "  signtool sign /fd sha256 /f codesign.pfx /p {password} /tr {net} /td sha256 driver.sys",
+    "  signtool sign /fd sha256 /f codesign.pfx /p {password} /t {net} driver.sys",
+    "  signtool timestamp /tr {net} /td sha256 driver.sys",
+};
+
+static const char hint[] =
+    "  (Only this machine reaches {url}. For others: tsa lab --listen 0.0.0.0:3161, and port 3161 open.)";
+
+struct word {
+    const char *name, *value;
+};
+
+/* A path that a shell would take apart stands in quotes. */
+static char *quote(const char *path)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,@%:=";
+    char *out, *to;
+
+    if (!path[strspn(path, plain)]) {
+        return xstrdup(path);
+    }
+    out = to = xcalloc(4 * strlen(path) + 3, 1);
+    *to++ = '\'';
+    for (; *path; path++) {
+        if (*path == '\'') {
+            to = stpcpy(to, "'\\''");
+        } else {
+            *to++ = *path;
+        }
+    }
+    *to = '\'';
+    return out;
+}
+
+static const struct word *find_word(const struct word *words, const char *at)
+{
+    for (; words->name; words++) {
+        if (strncmp(at, words->name, strlen(words->name)) == 0) {
+            return words;
+        }
+    }
+    return NULL;
+}
+
+static void print_line(const char *line, const struct word *words, FILE *to)
+{
+    while (*line) {
+        const struct word *word = find_word(words, line);
+
+        if (word) {
+            fputs(word->value, to);
+            line += strlen(word->name);
+        } else {
+            fputc(*line++, to);
+        }
+    }
+    fputc('\n', to);
+}
+
+/* ---- the address that others can reach ---- */
+
+static bool is_any(const struct address *address)
+{
+    return (address->sock.any.sa_family == AF_INET &&
+            address->sock.v4.sin_addr.s_addr == htonl(INADDR_ANY)) ||
+           (address->sock.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address->sock.v6.sin6_addr));
+}
+
+/* This machine's first IPv4 address that is not the loopback's. */
+static bool find_own(struct in_addr *out)
+{
+    struct ifaddrs *list = NULL;
+    bool found = false;
+
+    if (getifaddrs(&list) != 0) {
+        return false;
+    }
+    for (const struct ifaddrs *one = list; one && !found; one = one->ifa_next) {
+        if (one->ifa_addr && one->ifa_addr->sa_family == AF_INET && (one->ifa_flags & IFF_UP) &&
+            !(one->ifa_flags & IFF_LOOPBACK)) {
+            struct sockaddr_in own;
+
+            memcpy(&own, one->ifa_addr, sizeof(own));
+            *out = own.sin_addr;
+            found = true;
+        }
+    }
+    freeifaddrs(list);
+    return found;
+}
+
+static bool reachable(const struct address *address, struct address *out)
+{
+    const in_port_t port =
+        address->sock.any.sa_family == AF_INET ? address->sock.v4.sin_port : address->sock.v6.sin6_port;
+
+    *out = *address;
+    if (address->sock.any.sa_family == AF_UNIX || address_is_loopback(address)) {
+        return false;
+    }
+    if (!is_any(address)) {
+        return true;
+    }
+    *out = (struct address){.sock.v4 = {.sin_family = AF_INET, .sin_port = port},
+                            .len = sizeof(struct sockaddr_in)};
+    return find_own(&out->sock.v4.sin_addr);
+}
+
+/* False when only this machine can reach it. */
+static bool find_net_url(const struct listeners *listeners, char out[LISTENERS_URL_MAX])
+{
+    for (size_t i = 0; i < listeners->num; i++) {
+        struct address address;
+        char text[ADDRESS_TEXT_MAX];
+
+        if (reachable(&listeners->list[i].address, &address)) {
+            (void)snprintf(out, LISTENERS_URL_MAX, "http://%s/", address_text(&address, text));
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- all ---- */
+
+/* The client beside this program; what the shell finds where there is none. */
+static char *find_client(const char *program)
+{
+    const char *slash = strrchr(program, '/');
+    char *path = slash ? xasprintf("%.*s/tsclient", (int)(slash - program), program) : xstrdup("tsclient");
+    char *out;
+
+    out = access(path, X_OK) == 0 ? quote(path) : xstrdup("tsclient");
+    free(path);
+    return out;
+}
+
+void lab_lines_print(const struct lab_lines *lab, FILE *to)
+{
+    char url[LISTENERS_URL_MAX], net[LISTENERS_URL_MAX];
+    char *dir = quote(lab->dir), *client = find_client(lab->program);
+    const bool is_open = find_net_url(lab->listeners, net);
+    const struct word words[] = {
+        {"{dir}", dir},
+        {"{url}", listeners_find_url(lab->listeners, url)},
+        {"{net}", is_open ? net : url},
+        {"{tsclient}", client},
+        {"{password}", LAB_PFX_PASSWORD},
+        {"{alias}", LAB_CODESIGN_NAME},
+        {NULL, NULL},
+    };
+
+    for (size_t i = 0; url[0] && i < sizeof(lines) / sizeof(lines[0]); i++) {
+        print_line(lines[i], words, to);
+    }
+    if (url[0] && !is_open) {
+        print_line(hint, words, to);
+    }
+    free(dir);
+    free(client);
+}
