@@ -32,11 +32,11 @@ static bool same_info(const struct tsp_tstinfo *a, const struct tsp_tstinfo *b)
            bytes_equal(a->nonce, b->nonce) && bytes_equal(a->tsa_name, b->tsa_name);
 }
 
-/* What the writer leaves out: extensions (also an empty list of them), zeros of an accuracy. */
+/* What the writer leaves out: extensions (also an empty list of them), zeros of an accuracy, an unknown digest's parameters. */
 static bool is_written_whole(struct bytes in, const struct tsp_tstinfo *info)
 {
     return info->extensions.len == 0 && in.data[in.len - 2] != 0xa1 &&
-           (!info->has_accuracy || info->accuracy.seconds > 0);
+           (!info->has_accuracy || info->accuracy.seconds > 0) && info->imprint.alg != DIGEST_NONE;
 }
 
 static void one_info(struct bytes in)

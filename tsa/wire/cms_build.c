@@ -6,11 +6,14 @@
  */
 #include "tsa/wire/cms.h"
 
+#include <assert.h>
+#include <string.h>
 
 #define PROFILE_LIMIT  (256 * 1024)
 #define SIGNATURE_ROOM 2048 /* RSA of 16384 bits */
 #define ATTRS_ROOM     4096
 #define ATTR_ROOM      128 /* contentType or messageDigest */
+#define VERSION_LEN    3
 
 /* ---- profile ---- */
 
@@ -143,23 +146,103 @@ void cms_profile_clear(struct cms_profile *p)
     *p = (struct cms_profile){0};
 }
 
-/* ---- signed attributes ---- */
+/* ---- pen: writes what was measured before, so that room is asked for once ---- */
 
-static enum rc hash(const struct cms_profile *p, struct bytes in, uint8_t out[DIGEST_MAX])
+struct pen {
+    uint8_t *at, *end;
+    bool short_of_room;
+};
+
+static void pen_put(struct pen *pen, struct bytes b)
 {
-    return EVP_Digest(in.data, in.len, out, NULL, p->md, NULL) == 1 ? RC_OK : RC_CRYPTO;
+    if (b.len > (size_t)(pen->end - pen->at)) {
+        pen->short_of_room = true;
+    } else if (b.len > 0) {
+        memcpy(pen->at, b.data, b.len);
+        pen->at += b.len;
+    }
 }
 
-static void put_attr(struct wbuf *w, enum oid type, uint8_t tag, struct bytes value)
+static void pen_header(struct pen *pen, uint8_t tag, size_t len)
 {
-    size_t attr = der_open(w, DER_SEQUENCE);
-    size_t values;
+    size_t header_len = der_header_len(len);
 
-    oid_put(w, type);
-    values = der_open(w, DER_SET);
-    der_put(w, tag, value);
-    der_close(w, values);
-    der_close(w, attr);
+    if (header_len > (size_t)(pen->end - pen->at)) {
+        pen->short_of_room = true;
+        return;
+    }
+    *pen->at++ = tag;
+    if (header_len > 2) {
+        *pen->at++ = (uint8_t)(0x80 | (header_len - 2));
+    }
+    for (size_t num = header_len > 2 ? header_len - 2 : 1; num > 0; num--) {
+        *pen->at++ = (uint8_t)(len >> 8 * (num - 1));
+    }
+}
+
+static void pen_tlv(struct pen *pen, uint8_t tag, struct bytes contents)
+{
+    pen_header(pen, tag, contents.len);
+    pen_put(pen, contents);
+}
+
+static void pen_oid(struct pen *pen, enum oid oid)
+{
+    pen_tlv(pen, DER_OID_TAG, oid_bytes(oid));
+}
+
+static void pen_version(struct pen *pen, uint64_t version)
+{
+    uint8_t octet = (uint8_t)version;
+
+    pen_tlv(pen, DER_INTEGER_TAG, bytes_of(&octet, VERSION_LEN - 2));
+}
+
+/* Whether exactly what was measured has been written. */
+static bool pen_is_done(const struct pen *pen)
+{
+    return !pen->short_of_room && pen->at == pen->end;
+}
+
+static size_t tlv_len(size_t contents_len)
+{
+    return der_header_len(contents_len) + contents_len;
+}
+
+static size_t oid_tlv_len(enum oid oid)
+{
+    return tlv_len(oid_bytes(oid).len);
+}
+
+/* ---- signed attributes ---- */
+
+static enum rc hash(const struct cms_build *build, struct bytes in, uint8_t out[DIGEST_MAX])
+{
+    EVP_MD_CTX *ctx = build->md_ctx;
+    const EVP_MD *md = build->profile->md;
+    bool good;
+
+    if (ctx) {
+        good = EVP_DigestInit_ex2(ctx, md, NULL) == 1 && EVP_DigestUpdate(ctx, in.data, in.len) == 1 &&
+               EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+    } else {
+        good = EVP_Digest(in.data, in.len, out, NULL, md, NULL) == 1;
+    }
+    return good ? RC_OK : RC_CRYPTO;
+}
+
+/* Writes an Attribute with one value into room; empty where it does not fit. */
+static struct bytes make_attr(uint8_t room[ATTR_ROOM], enum oid type, uint8_t tag, struct bytes value)
+{
+    size_t value_len = tlv_len(value.len);
+    size_t attr_len = oid_tlv_len(type) + tlv_len(value_len);
+    struct pen pen = {.at = room, .end = room + ATTR_ROOM};
+
+    pen_header(&pen, DER_SEQUENCE, attr_len);
+    pen_oid(&pen, type);
+    pen_header(&pen, DER_SET, value_len);
+    pen_tlv(&pen, tag, value);
+    return pen.short_of_room ? BYTES_NONE : bytes_of(room, (size_t)(pen.at - room));
 }
 
 /* The attributes as a SET OF, in which form they are hashed. */
@@ -167,33 +250,29 @@ static enum rc put_signed_attrs(struct wbuf *w, const struct cms_build *build)
 {
     uint8_t digest[DIGEST_MAX], type_room[ATTR_ROOM], digest_room[ATTR_ROOM];
     struct bytes items[CMS_MAX_ATTRS + 2];
-    struct wbuf type_attr, digest_attr;
-    enum rc rc = hash(build->profile, build->content, digest);
+    size_t num = build->num_attrs;
+    enum rc rc = hash(build, build->content, digest);
 
     if (rc != RC_OK) {
         return rc;
     }
-    if (build->num_attrs > CMS_MAX_ATTRS) {
+    if (num > CMS_MAX_ATTRS) {
         return RC_TOO_LARGE;
     }
-    wbuf_init_fixed(&type_attr, type_room, sizeof type_room);
-    put_attr(&type_attr, OID_CONTENT_TYPE, DER_OID_TAG, oid_bytes(build->content_type));
-    wbuf_init_fixed(&digest_attr, digest_room, sizeof digest_room);
-    put_attr(&digest_attr, OID_MESSAGE_DIGEST, DER_OCTET_STRING_TAG,
-             bytes_of(digest, digest_len(build->profile->digest)));
-    for (size_t i = 0; i < build->num_attrs; i++) {
+    for (size_t i = 0; i < num; i++) {
         items[i] = build->attrs[i];
     }
-    items[build->num_attrs] = wbuf_bytes(&type_attr);
-    items[build->num_attrs + 1] = wbuf_bytes(&digest_attr);
-    der_put_set_of(w, DER_SET, items, build->num_attrs + 2);
+    items[num++] = make_attr(type_room, OID_CONTENT_TYPE, DER_OID_TAG, oid_bytes(build->content_type));
+    items[num++] = make_attr(digest_room, OID_MESSAGE_DIGEST, DER_OCTET_STRING_TAG,
+                             bytes_of(digest, digest_len(build->profile->digest)));
+    der_put_set_of(w, DER_SET, items, num);
     return wbuf_rc(w);
 }
 
 static enum rc sign(struct wbuf *signature, const struct cms_build *build, struct bytes attrs)
 {
     uint8_t digest[DIGEST_MAX];
-    enum rc rc = hash(build->profile, attrs, digest);
+    enum rc rc = hash(build, attrs, digest);
 
     if (rc == RC_OK) {
         rc = build->sign(build->sign_arg, bytes_of(digest, digest_len(build->profile->digest)), signature);
@@ -210,18 +289,6 @@ struct lengths { /* of contents */
     size_t signer, certificates, octets, info, signed_data, whole;
 };
 
-#define VERSION_LEN 3
-
-static size_t tlv_len(size_t contents_len)
-{
-    return der_header_len(contents_len) + contents_len;
-}
-
-static size_t oid_tlv_len(enum oid oid)
-{
-    return tlv_len(oid_bytes(oid).len);
-}
-
 static void measure(struct lengths *l, const struct cms_build *build, struct bytes attrs,
                     struct bytes signature)
 {
@@ -237,52 +304,60 @@ static void measure(struct lengths *l, const struct cms_build *build, struct byt
     l->whole = oid_tlv_len(OID_SIGNED_DATA) + tlv_len(tlv_len(l->signed_data));
 }
 
-static void put_header(struct wbuf *w, uint8_t tag, size_t len)
-{
-    size_t num = der_header_len(len) - 2;
-
-    wbuf_put_u8(w, tag);
-    wbuf_put_u8(w, num ? (uint8_t)(0x80 | num) : (uint8_t)len);
-    while (num > 0) {
-        wbuf_put_u8(w, (uint8_t)(len >> 8 * --num));
-    }
-}
-
-static void put_signer(struct wbuf *w, const struct cms_profile *p, struct bytes attrs,
+static void pen_signer(struct pen *pen, const struct cms_profile *p, struct bytes attrs,
                        struct bytes signature)
 {
-    der_put_uint(w, DER_INTEGER_TAG, 1);
-    wbuf_put(w, p->signer_id);
-    wbuf_put(w, p->digest_alg);
-    wbuf_put_u8(w, DER_CONTEXT_CONSTRUCTED(0)); /* IMPLICIT here, SET OF where it is hashed (RFC 5652 5.4) */
-    wbuf_put(w, bytes_of(attrs.data + 1, attrs.len - 1));
-    wbuf_put(w, p->signature_alg);
-    der_put(w, DER_OCTET_STRING_TAG, signature);
+    static const uint8_t attrs_tag = DER_CONTEXT_CONSTRUCTED(0);
+
+    pen_version(pen, 1);
+    pen_put(pen, p->signer_id);
+    pen_put(pen, p->digest_alg);
+    pen_put(pen, bytes_of(&attrs_tag, 1)); /* IMPLICIT here, SET OF where it is hashed (RFC 5652 5.4) */
+    pen_put(pen, bytes_of(attrs.data + 1, attrs.len - 1));
+    pen_put(pen, p->signature_alg);
+    pen_tlv(pen, DER_OCTET_STRING_TAG, signature);
 }
 
-static void put_whole(struct wbuf *w, const struct cms_build *build, struct bytes attrs,
-                      struct bytes signature)
+static void pen_whole(struct pen *pen, const struct lengths *l, const struct cms_build *build)
 {
     const struct cms_profile *p = build->profile;
+
+    pen_header(pen, DER_SEQUENCE, l->whole);
+    pen_oid(pen, OID_SIGNED_DATA);
+    pen_header(pen, DER_CONTEXT_CONSTRUCTED(0), tlv_len(l->signed_data));
+    pen_header(pen, DER_SEQUENCE, l->signed_data);
+    pen_version(pen, build->version);
+    pen_tlv(pen, DER_SET, p->digest_alg);
+    pen_header(pen, DER_SEQUENCE, l->info);
+    pen_oid(pen, build->content_type);
+    pen_header(pen, DER_CONTEXT_CONSTRUCTED(0), l->octets);
+    pen_tlv(pen, DER_OCTET_STRING_TAG, build->content);
+    if (build->with_certificates) {
+        pen_tlv(pen, DER_CONTEXT_CONSTRUCTED(0), p->certificates);
+    }
+    pen_header(pen, DER_SET, tlv_len(l->signer));
+    pen_header(pen, DER_SEQUENCE, l->signer);
+}
+
+static void put_whole(struct wbuf *out, const struct cms_build *build, struct bytes attrs,
+                      struct bytes signature)
+{
     struct lengths l;
+    struct pen pen;
 
     measure(&l, build, attrs, signature);
-    put_header(w, DER_SEQUENCE, l.whole);
-    oid_put(w, OID_SIGNED_DATA);
-    put_header(w, DER_CONTEXT_CONSTRUCTED(0), tlv_len(l.signed_data));
-    put_header(w, DER_SEQUENCE, l.signed_data);
-    der_put_uint(w, DER_INTEGER_TAG, build->version);
-    der_put(w, DER_SET, p->digest_alg);
-    put_header(w, DER_SEQUENCE, l.info);
-    oid_put(w, build->content_type);
-    put_header(w, DER_CONTEXT_CONSTRUCTED(0), l.octets);
-    der_put(w, DER_OCTET_STRING_TAG, build->content);
-    if (build->with_certificates) {
-        der_put(w, DER_CONTEXT_CONSTRUCTED(0), p->certificates);
+    pen.at = wbuf_reserve(out, tlv_len(l.whole));
+    if (!pen.at) {
+        return;
     }
-    put_header(w, DER_SET, tlv_len(l.signer));
-    put_header(w, DER_SEQUENCE, l.signer);
-    put_signer(w, p, attrs, signature);
+    pen.end = pen.at + tlv_len(l.whole);
+    pen.short_of_room = false;
+    pen_whole(&pen, &l, build);
+    pen_signer(&pen, build->profile, attrs, signature);
+    assert(pen_is_done(&pen));
+    if (!pen_is_done(&pen)) { /* measured wrongly: never hand out a token with a hole in it */
+        wbuf_fail(out, RC_CRYPTO);
+    }
 }
 
 enum rc cms_build(struct wbuf *out, const struct cms_build *build)

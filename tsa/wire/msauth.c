@@ -190,6 +190,7 @@ enum rc msauth_reply_build(struct wbuf *out, const struct msauth_reply *reply)
         .with_certificates = true,
         .sign = reply->sign,
         .sign_arg = reply->sign_arg,
+        .md_ctx = reply->md_ctx,
     };
     return cms_build(out, &build);
 }

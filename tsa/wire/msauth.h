@@ -38,6 +38,7 @@ struct msauth_reply {
     struct gentime time;
     cms_sign_fn *sign;
     void *sign_arg;
+    EVP_MD_CTX *md_ctx; /* as in struct cms_build */
 };
 enum rc msauth_reply_build(struct wbuf *out, const struct msauth_reply *reply) MUST_CHECK;
 

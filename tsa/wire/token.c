@@ -62,6 +62,7 @@ enum rc token_build(struct wbuf *out, const struct token_build *build)
         .with_certificates = build->with_certificates,
         .sign = build->sign,
         .sign_arg = build->sign_arg,
+        .md_ctx = build->md_ctx,
     };
     return cms_build(out, &cms);
 }

@@ -28,6 +28,7 @@ struct token_build {
     bool with_certificates;
     cms_sign_fn *sign;
     void *sign_arg;
+    EVP_MD_CTX *md_ctx; /* as in struct cms_build */
 };
 enum rc token_build(struct wbuf *out, const struct token_build *build) MUST_CHECK;
 

@@ -11,6 +11,13 @@
 
 /* ---- parts that requests and tokens share ---- */
 
+static void put_version_1(struct wbuf *w)
+{
+    static const uint8_t version[] = {DER_INTEGER_TAG, 1, 1};
+
+    wbuf_put(w, bytes_of(version, sizeof version));
+}
+
 /* Parameters of a digest algorithm that is not known may be anything; they are only skipped. */
 static void read_imprint(struct der *d, struct tsp_imprint *out)
 {
@@ -143,7 +150,7 @@ void tsp_request_build(struct wbuf *w, const struct tsp_request *request)
 {
     size_t mark = der_open(w, DER_SEQUENCE);
 
-    der_put_uint(w, DER_INTEGER_TAG, 1);
+    put_version_1(w);
     put_imprint(w, &request->imprint);
     if (request->policy.len > 0) {
         der_put(w, DER_OID_TAG, request->policy);
@@ -298,7 +305,7 @@ void tsp_tstinfo_build(struct wbuf *w, const struct tsp_tstinfo *info)
 {
     size_t mark = der_open(w, DER_SEQUENCE);
 
-    der_put_uint(w, DER_INTEGER_TAG, 1);
+    put_version_1(w);
     der_put(w, DER_OID_TAG, info->policy);
     put_imprint(w, &info->imprint);
     der_put_integer(w, DER_INTEGER_TAG, info->serial);
