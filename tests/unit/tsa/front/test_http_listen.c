@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Accepting on a real listening socket: TCP and Unix, a full server, and a process without descriptors that must not spin. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tsa/front/http_conn.h"
+#include "tsa/front/http_listen.h"
+
+struct world {
+    struct event_base *base;
+    struct http_server server;
+    struct http_listen listen;
+    unsigned num_closed;
+};
+
+static void on_request(void *arg, struct http_slot *slot, const struct http_request *request)
+{
+    const struct http_reply reply = {.status = 200, .text = "here"};
+
+    (void)arg;
+    (void)request;
+    http_conn_reply(slot, &reply);
+}
+
+static void on_answered(void *arg, const struct http_answered *answered)
+{
+    char text[HTTP_CONN_PEER_MAX];
+
+    (void)arg;
+    assert_string_equal(http_conn_peer_text(answered->peer, text),
+                        answered->peer->sa_family == AF_INET ? "127.0.0.1" : "unix");
+}
+
+static void on_closed(void *arg, enum http_end end)
+{
+    struct world *w = arg;
+
+    (void)end;
+    w->num_closed++;
+    http_listen_resume(&w->listen);
+}
+
+static const struct http_server_ops ops = {on_request, on_answered, on_closed};
+
+static struct world *world_new(size_t connections)
+{
+    struct http_server_config config = {
+        .limits = {.request_line = 100, .head = 1000, .fields = 10, .body = 100},
+        .pipeline = 1,
+        .requests = 100,
+        .connections = connections,
+        .header = 5000000000,
+        .body = 5000000000,
+        .write = 5000000000,
+        .keep_alive = 5000000000,
+        .connection = 5000000000,
+    };
+    struct world *w = calloc(1, sizeof *w);
+
+    assert_non_null(w);
+    w->base = event_base_new();
+    http_server_init(&w->server, w->base, &config, &ops, w);
+    http_listen_init(&w->listen, &w->server);
+    return w;
+}
+
+static void world_free(struct world *w)
+{
+    http_listen_clear(&w->listen);
+    http_server_clear(&w->server);
+    event_base_free(w->base);
+    free(w);
+}
+
+static void turn(struct world *w)
+{
+    int i;
+
+    for (i = 0; i < 6; i++) {
+        event_base_loop(w->base, EVLOOP_NONBLOCK);
+    }
+}
+
+static struct sockaddr_in listen_tcp(struct world *w)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(listen(fd, 100), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    assert_true(http_listen_add(&w->listen, fd));
+    return address;
+}
+
+static int join(const struct sockaddr_in *address)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(connect(fd, (const struct sockaddr *)address, sizeof *address), 0);
+    return fd;
+}
+
+static bool is_answered(struct world *w, int fd)
+{
+    static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    char seen[1000];
+    ssize_t num;
+
+    (void)send(fd, get, sizeof get - 1, MSG_NOSIGNAL);
+    turn(w);
+    num = recv(fd, seen, sizeof seen, MSG_DONTWAIT);
+    return num > 12 && memcmp(seen, "HTTP/1.1 200", 12) == 0;
+}
+
+static void test_tcp(void **state)
+{
+    struct world *w = world_new(1000);
+    struct sockaddr_in address = listen_tcp(w);
+    int fds[100];
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 100; i++) { /* more than one turn accepts */
+        fds[i] = join(&address);
+    }
+    turn(w);
+    assert_int_equal(w->listen.num_accepted, 100);
+    for (i = 0; i < 100; i++) {
+        assert_true(is_answered(w, fds[i]));
+        close(fds[i]);
+    }
+    turn(w);
+    assert_int_equal(w->server.num_conns, 0);
+    world_free(w);
+}
+
+static void test_unix(void **state)
+{
+    struct world *w = world_new(10);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char dir[] = "/tmp/tsa-listen-XXXXXX";
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/http.sock", dir);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 10), 0);
+    assert_true(http_listen_add(&w->listen, fd));
+    assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof address), 0);
+    turn(w);
+    assert_true(is_answered(w, client));
+    close(client);
+    unlink(address.sun_path);
+    rmdir(dir);
+    world_free(w);
+}
+
+/* Full of connections that have asked nothing yet: the next waits in the kernel until one ends. */
+static void test_full(void **state)
+{
+    struct world *w = world_new(2);
+    struct sockaddr_in address = listen_tcp(w);
+    int a = join(&address), b = join(&address), c;
+
+    (void)state;
+    turn(w);
+    c = join(&address);
+    turn(w);
+    assert_int_equal(w->server.num_conns, 2);
+    assert_true(w->listen.paused);
+    close(a);
+    turn(w);
+    assert_true(is_answered(w, c));
+    assert_int_equal(w->server.num_conns, 2);
+    close(b);
+    close(c);
+    world_free(w);
+}
+
+static void test_no_descriptors(void **state)
+{
+    struct world *w = world_new(1000);
+    struct sockaddr_in address = listen_tcp(w);
+    struct rlimit old, few;
+    int client = join(&address), top = dup(client), i;
+
+    (void)state;
+    close(top);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    few = old;
+    few.rlim_cur = (rlim_t)top;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    turn(w);
+    assert_true(w->listen.paused);
+    assert_int_equal(w->server.num_conns, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    for (i = 0; i < 100 && w->server.num_conns == 0; i++) { /* by its own timer */
+        usleep(10000);
+        turn(w);
+    }
+    assert_in_range(i, 5, 90);
+    assert_true(is_answered(w, client));
+    close(client);
+    world_free(w);
+}
+
+static void test_clear(void **state)
+{
+    struct world *w = world_new(10);
+    struct sockaddr_in address = listen_tcp(w);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    (void)state;
+    http_listen_clear(&w->listen);
+    assert_int_not_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    close(fd);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tcp),   cmocka_unit_test(test_unix),
+        cmocka_unit_test(test_full),  cmocka_unit_test(test_no_descriptors),
+        cmocka_unit_test(test_clear),
+    };
+
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the authority says of itself: values of others are escaped, a Host that is no plain host is not repeated, every state has
+ * its words, and the JSON has the names that it promises. The counters' text is checked line by line.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <openssl/pkcs7.h>
+#include <openssl/pem.h>
+
+#include "tsa/front/download.h"
+#include "tsa/front/metrics.h"
+#include "tsa/front/page.h"
+#include "tsa/role/clockpage.h"
+
+static char name_main[] = "main", name_old[] = "old";
+static const struct settings_unit settings[2] = {
+    {.name = name_main,
+     .protocols = SETTINGS_RFC3161 | SETTINGS_AUTHENTICODE,
+     .digests = 1u << DIGEST_SHA256,
+     .digest = DIGEST_SHA256},
+    {.name = name_old,
+     .protocols = SETTINGS_AUTHENTICODE,
+     .digests = 1u << DIGEST_SHA1,
+     .digest = DIGEST_SHA1,
+     .accuracy = 1000000000},
+};
+/* Name with the common name <b>"A&\ */
+static const uint8_t subject[] = {0x30, 0x12, 0x31, 0x10, 0x30, 0x0e, 0x06, 0x03, 0x55, 0x04,
+                                  0x03, 0x0c, 0x07, '<',  'b',  '>',  '"',  'A',  '&',  '\\'};
+static const uint8_t policy[] = {0x2a, 0x03, 0x04}, serial[] = {0x01, 0xff};
+static struct unit units[2];
+static struct facts facts;
+static struct wbuf out;
+
+static void set_facts(void)
+{
+    facts = (struct facts){.ready = 1,
+                           .clock_state = CLOCKPAGE_SYNC,
+                           .clock_bound_ns = 1500000,
+                           .clock_age_ns = -1,
+                           .clock_reference = "<system>",
+                           .last_time = {1700000123, 500000000},
+                           .ledger_sequence = 42,
+                           .num_rfc3161 = 40,
+                           .num_authenticode = 2,
+                           .num_signers = 2,
+                           .started = {1700000000, 0}};
+}
+
+static int make(void **state)
+{
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        units[i] = (struct unit){.settings = &settings[i], .policy = bytes_of(policy, 3), .is_lab = i == 0};
+        units[i].cert.subject = bytes_of(subject, sizeof subject);
+        units[i].cert.serial = bytes_of(serial, 2);
+        units[i].cert.key_type = OID_RSA;
+        units[i].cert.not_before.sec = 1700000000;
+        units[i].cert.not_after.sec = 1700000000 + 86400 * 100;
+    }
+    set_facts();
+    wbuf_init(&out, 1 << 20);
+    return 0;
+}
+
+static int unmake(void **state)
+{
+    (void)state;
+    wbuf_clear(&out);
+    return 0;
+}
+
+static const char *text_of(void (*build)(struct wbuf *, const struct page *), const struct facts *with,
+                           const char *host)
+{
+    const struct page page = {.units = units,
+                              .num_units = 2,
+                              .facts = with,
+                              .host = bytes_str(host),
+                              .now = {1700000000 + 86400 * 90, 7}};
+
+    wbuf_reset(&out);
+    build(&out, &page);
+    wbuf_put_u8(&out, 0);
+    assert_int_equal(wbuf_rc(&out), RC_OK);
+    return (const char *)out.data;
+}
+
+static void assert_has(const char *text, const char *part)
+{
+    if (!strstr(text, part)) {
+        print_error("%s\nhas not: %s\n", text, part);
+    }
+    assert_non_null(strstr(text, part));
+}
+
+static void test_html(void **state)
+{
+    const char *text = text_of(page_build_html, &facts, "tsa.example:3161");
+
+    (void)state;
+    assert_int_equal(strncmp(text, "<!DOCTYPE html>\n", 16), 0);
+    assert_has(text, "Ready: timestamps are issued.");
+    assert_has(text,
+               "good; source &lt;system&gt;; wrong by at most: 1.5 ms (the host is trusted without proof)");
+    assert_has(text, "42 records");
+    assert_has(text, "2023-11-14T22:15:23Z");
+    assert_has(text, "&lt;b&gt;&quot;A&amp;\\");
+    assert_has(text, "10 days left): renew it now");
+    assert_has(text, "signtool timestamp /tr http://tsa.example:3161/ /td sha256");
+    assert_has(text, "signtool timestamp /t http://tsa.example:3161/ ");
+    assert_has(text, "osslsigncode add -ts http://tsa.example:3161/ ");
+    assert_has(text, "--data-binary @file.tsq -o file.tsr http://tsa.example:3161/\n");
+    assert_has(text, "jarsigner -tsa http://tsa.example:3161/ ");
+    assert_has(text, "tsclient stamp --tr http://tsa.example:3161/ ");
+    assert_has(text, "A test laboratory");
+    assert_has(text, "prefers-color-scheme:dark");
+    assert_has(text, "href=\"/main/chain.pem\"");
+    assert_null(strstr(text, "root.cer\""));
+    assert_null(strstr(text, "<b>"));
+    assert_null(strstr(text, "<script"));
+}
+
+static void test_not_ready(void **state)
+{
+    const char *text;
+
+    (void)state;
+    facts.ready = 0;
+    facts.reason = RC_CLOCK_UNTRUSTED;
+    facts.clock_state = CLOCKPAGE_STOP;
+    facts.clock_bound_ns = -1;
+    assert_int_equal(page_ready_reason(&facts), RC_CLOCK_UNTRUSTED);
+    text = text_of(page_build_html, &facts, "a");
+    assert_has(text, "Not ready: the clock is not proven to be right");
+    assert_has(text, "stopped; source");
+    assert_has(text, "wrong by at most: not known");
+    facts.reason = RC_NUM + 5u; /* nonsense must not become an index */
+    facts.clock_state = 99;
+    assert_int_equal(page_ready_reason(&facts), RC_ISSUER_GONE);
+    text_of(page_build_html, &facts, "a");
+    text_of(page_build_json, &facts, "a");
+    assert_int_equal(page_ready_reason(NULL), RC_ISSUER_GONE);
+    assert_has(text_of(page_build_html, NULL, "a"), "Not ready: the signing process is not there");
+    set_facts();
+}
+
+static void test_host(void **state)
+{
+    static const char *const plain[] = {"a",     "tsa.example",  "10.0.0.1:3161",
+                                        "[::1]", "[fe80::1]:80", "A-b.c:1"};
+    static const char *const others[] = {"",       "a:",  "a:123456", "a:8x", "[::1", "[]",
+                                         "[::1]x", "a b", "<a>",      "a/b",  "a\"b", "u@a",
+                                         "a:80:",  "[g]", ":80",      "a'b",  "a&b",  "a%41"};
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        assert_true(page_host_is_plain(bytes_str(plain[i])));
+    }
+    for (i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_false(page_host_is_plain(bytes_str(others[i])));
+        assert_has(text_of(page_build_html, &facts, others[i]), "/tr http://YOUR-SERVER/ ");
+    }
+}
+
+static void test_json(void **state)
+{
+    const char *text = text_of(page_build_json, &facts, "a");
+
+    (void)state;
+    assert_string_equal(
+        text, "{\"ready\":true,\"reason\":\"ok\",\"sentence\":\"done\",\"version\":\"" TSA_VERSION
+              "\",\"time\":\"2024-02-12T22:13:20Z\","
+              "\"clock\":{\"state\":\"sync\",\"proven\":false,\"bound_ns\":1500000,\"age_ns\":null,"
+              "\"reference\":\"<system>\"},"
+              "\"ledger\":{\"records\":42},\"tokens\":{\"rfc3161\":40,\"authenticode\":2,\"refused\":0},"
+              "\"last_token\":\"2023-11-14T22:15:23Z\","
+              "\"issuer\":{\"started\":\"2023-11-14T22:13:20Z\",\"signers\":2,\"waiting\":0},\"units\":["
+              "{\"name\":\"main\",\"protocols\":[\"rfc3161\",\"authenticode\"],\"policy\":\"1.2.3.4\","
+              "\"digests\":[\"sha256\"],"
+              "\"digest\":\"sha256\",\"accuracy_ns\":null,\"lab\":true,\"certificate\":{\"subject\":\"<b>"
+              "\\\"A&\\\\\","
+              "\"serial\":\"01ff\",\"key\":\"rsaEncryption\",\"not_before\":\"2023-11-14T22:13:20Z\","
+              "\"not_after\":\"2024-02-22T22:13:20Z\",\"days_left\":10}},"
+              "{\"name\":\"old\",\"protocols\":[\"authenticode\"],\"policy\":\"1.2.3.4\",\"digests\":["
+              "\"sha1\"],\"digest\":\"sha1\","
+              "\"accuracy_ns\":1000000000,\"lab\":false,\"certificate\":{\"subject\":\"<b>\\\"A&\\\\\","
+              "\"serial\":\"01ff\","
+              "\"key\":\"rsaEncryption\",\"not_before\":\"2023-11-14T22:13:20Z\",\"not_after\":\"2024-02-"
+              "22T22:13:20Z\","
+              "\"days_left\":10}}]}\n");
+}
+
+static void test_json_without_issuer(void **state)
+{
+    const char *text = text_of(page_build_json, NULL, "a");
+
+    (void)state;
+    assert_has(text, "{\"ready\":false,\"reason\":\"issuer-gone\",");
+    assert_has(
+        text,
+        ",\"clock\":null,\"ledger\":null,\"tokens\":null,\"last_token\":null,\"issuer\":null,\"units\":[{");
+}
+
+static const char *metrics_text(const struct metrics *metrics, const struct facts *with)
+{
+    const struct metrics_gauges gauges = {.open = 3, .waiting = 2, .accepted = 9, .facts = with};
+
+    wbuf_reset(&out);
+    metrics_write(metrics, &gauges, &out);
+    wbuf_put_u8(&out, 0);
+    assert_int_equal(wbuf_rc(&out), RC_OK);
+    return (const char *)out.data;
+}
+
+static void test_metrics(void **state)
+{
+    struct metrics metrics;
+    const char *text;
+
+    (void)state;
+    metrics_init(&metrics, units, 2);
+    metrics_count_request(&metrics, 0, 1, RC_OK);
+    metrics_count_request(&metrics, 0, 1, RC_OK);
+    metrics_count_request(&metrics, 1, 2, RC_CLOCK_UNTRUSTED);
+    metrics_count_request(&metrics, 0, 0, RC_DER_TAG);
+    metrics_count_request(&metrics, 2, 1, RC_OK);  /* no such unit, */
+    metrics_count_request(&metrics, 0, 3, RC_OK);  /* protocol, */
+    metrics_count_request(&metrics, 0, 1, RC_NUM); /* reason: not counted */
+    metrics_count_reply(&metrics, 200, 400000);
+    metrics_count_reply(&metrics, 200, 3000000);
+    metrics_count_reply(&metrics, 503, 20000000000);
+    metrics_count_reply(&metrics, 9999, -5);
+    metrics_count_end(&metrics, HTTP_END_SLOW_READER);
+    text = metrics_text(&metrics, &facts);
+    assert_has(text, "# TYPE tsa_requests_total counter\n");
+    assert_has(text, "tsa_requests_total{unit=\"main\",protocol=\"rfc3161\",result=\"granted\"} 2\n");
+    assert_has(text, "tsa_requests_total{unit=\"main\",protocol=\"rfc3161\",result=\"refused\"} 0\n");
+    assert_has(text, "tsa_requests_total{unit=\"old\",protocol=\"authenticode\",result=\"refused\"} 1\n");
+    assert_has(text,
+               "tsa_refusals_total{unit=\"old\",protocol=\"authenticode\",reason=\"clock-untrusted\"} 1\n");
+    assert_has(text, "tsa_refusals_total{unit=\"main\",protocol=\"none\",reason=\"der-tag\"} 1\n");
+    assert_has(text, "tsa_http_replies_total{status=\"200\"} 2\n");
+    assert_has(text, "tsa_http_replies_total{status=\"503\"} 1\n");
+    assert_has(text, "tsa_connections_accepted_total 9\n");
+    assert_has(text, "tsa_connections_ended_total{reason=\"slow-reader\"} 1\n");
+    assert_has(text, "tsa_connections_open 3\n");
+    assert_has(text, "tsa_requests_waiting 2\n");
+    assert_has(text, "tsa_answer_seconds_bucket{le=\"0.0005\"} 2\n");
+    assert_has(text, "tsa_answer_seconds_bucket{le=\"0.005\"} 3\n");
+    assert_has(text, "tsa_answer_seconds_bucket{le=\"10\"} 3\n");
+    assert_has(text, "tsa_answer_seconds_bucket{le=\"+Inf\"} 4\n");
+    assert_has(text, "tsa_answer_seconds_count 4\n");
+    assert_has(text, "tsa_certificate_not_after_seconds{unit=\"main\"} 1708640000\n");
+    assert_has(text, "tsa_ready 1\n");
+    assert_has(text, "tsa_clock_bound_seconds 0.0015\n");
+    assert_has(text, "tsa_ledger_records_total 42\n");
+    text = metrics_text(&metrics, NULL);
+    assert_has(text, "tsa_ready 0\n");
+    assert_has(text, "tsa_issuer_up 0\n");
+    assert_null(strstr(text, "tsa_clock_bound_seconds"));
+    metrics_clear(&metrics);
+}
+
+/* A certificate made here, so that libcrypto can read back what is offered for download. */
+static struct bytes make_certificate(void)
+{
+    static uint8_t storage[2000];
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *cert = X509_new();
+    uint8_t *p = storage;
+    int len;
+
+    X509_set_version(cert, X509_VERSION_3);
+    ASN1_INTEGER_set(X509_get_serialNumber(cert), 5);
+    X509_gmtime_adj(X509_getm_notBefore(cert), 0);
+    X509_gmtime_adj(X509_getm_notAfter(cert), 60);
+    X509_set_pubkey(cert, key);
+    assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+    len = i2d_X509(cert, &p);
+    assert_in_range(len, 1, sizeof storage);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+    return bytes_of(storage, (size_t)len);
+}
+
+static int count_pem(struct bytes pem, struct bytes der)
+{
+    BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
+    X509 *cert;
+    int num = 0;
+
+    while ((cert = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+        uint8_t *out_der = NULL;
+        int len = i2d_X509(cert, &out_der);
+
+        assert_int_equal(len, der.len);
+        assert_memory_equal(out_der, der.data, der.len);
+        OPENSSL_free(out_der);
+        X509_free(cert);
+        num++;
+    }
+    BIO_free(bio);
+    return num;
+}
+
+static void test_download(void **state)
+{
+    struct bytes der = make_certificate();
+    struct unit unit = {.settings = &settings[0], .chain = {der, der}, .num_chain = 2, .root = der};
+    struct download download;
+    const uint8_t *p;
+    PKCS7 *bundle;
+
+    (void)state;
+    download_init(&download, &unit);
+    assert_int_equal(count_pem(wbuf_bytes(&download.chain_pem), der), 2);
+    assert_int_equal(count_pem(wbuf_bytes(&download.root_pem), der), 1);
+    assert_true(bytes_equal(download.root_cer, der));
+    p = download.chain_p7b.data;
+    bundle = d2i_PKCS7(NULL, &p, (long)download.chain_p7b.len);
+    assert_non_null(bundle);
+    assert_ptr_equal(p, download.chain_p7b.data + download.chain_p7b.len);
+    assert_true(PKCS7_type_is_signed(bundle));
+    assert_int_equal(sk_X509_num(bundle->d.sign->cert), 3);
+    PKCS7_free(bundle);
+    download_clear(&download);
+
+    unit.root = BYTES_NONE;
+    download_init(&download, &unit);
+    assert_int_equal(download.root_pem.len, 0);
+    download_clear(&download);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_html),
+        cmocka_unit_test(test_not_ready),
+        cmocka_unit_test(test_host),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_json_without_issuer),
+        cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_download),
+    };
+
+    return cmocka_run_group_tests(tests, make, unmake);
+}
