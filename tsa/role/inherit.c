@@ -190,6 +190,9 @@ void inherit_load(struct inherit *in, struct settings *settings, struct unit *un
 {
     *settings = (struct settings){0};
     load_settings(in, settings);
+    if (!units) {
+        return;
+    }
     *out_num_units = settings_num_units(settings);
     for (size_t i = 0; i < *out_num_units; i++) {
         load_unit(in, settings_unit(settings, i), i, &units[i]);
