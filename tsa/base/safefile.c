@@ -208,6 +208,11 @@ static char *resolve(const char *path)
     return whole;
 }
 
+static const char *base_name(const struct replacement *r)
+{
+    return strrchr(r->path, '/') + 1;
+}
+
 static enum rc open_folder(struct replacement *r)
 {
     char *slash = strrchr(r->path, '/');
@@ -217,11 +222,6 @@ static enum rc open_folder(struct replacement *r)
     r->folder = open(r->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     slash[slash == r->path] = saved;
     return r->folder < 0 ? fail("open the folder of", r->shown) : RC_OK;
-}
-
-static const char *base_name(const struct replacement *r)
-{
-    return strrchr(r->path, '/') + 1;
 }
 
 static void name_temp(struct replacement *r)
@@ -289,6 +289,9 @@ static enum rc replacement_open(const char *path, struct replacement *r)
     r->path = resolve(path);
     if (!r->path) {
         return RC_IO;
+    }
+    if (*base_name(r) == '\0') {
+        return refuse("%s is not a regular file", path);
     }
     if ((rc = open_folder(r)) != RC_OK) {
         return rc;
@@ -490,7 +493,7 @@ static enum rc copy_by_buffer(int source, struct replacement *r, uint64_t len)
 /* Inside the kernel where it can: shared blocks on some file systems, no copy through this process on all. */
 static enum rc copy_range(int source, struct replacement *r, uint64_t at, uint64_t len)
 {
-    if (lseek(source, (off_t)at, SEEK_SET) < 0) {
+    if (len > 0 && lseek(source, (off_t)at, SEEK_SET) < 0) {
         return fail("read the source of", r->shown);
     }
     while (len > 0) {
