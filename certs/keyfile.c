@@ -163,11 +163,12 @@ static int on_passphrase(char *out, int size, int writing, void *arg)
 enum rc keyfile_parse(struct bytes pem, const char *passphrase, EVP_PKEY **out)
 {
     struct passphrase p = {.text = passphrase};
-    BIO *bio = pem.len <= INT_MAX ? BIO_new_mem_buf(pem.data, (int)pem.len) : NULL;
+    BIO *bio;
     enum rc rc;
 
     *out = NULL;
     ERR_set_mark();
+    bio = pem.len > 0 && pem.len <= INT_MAX ? BIO_new_mem_buf(pem.data, (int)pem.len) : NULL;
     if (bio) {
         *out = PEM_read_bio_PrivateKey(bio, NULL, on_passphrase, &p);
     }
