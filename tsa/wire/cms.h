@@ -130,8 +130,7 @@ struct cms_build {
     bool with_certificates;
     cms_sign_fn *sign;
     void *sign_arg;
-    EVP_MD_CTX
-        *md_ctx; /* the calling thread's own, used again and again; NULL: libcrypto makes one per digest */
+    EVP_MD_CTX *md_ctx; /* the calling thread's own; NULL: libcrypto makes one for each digest */
 };
 
 /* cms_build writes ContentInfo{SignedData} with one SignerInfo v1; signed attributes in DER order. The reason of sign comes back as it is. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Judging timestamps: a good one has no finding, and each single fault is found with its own reason and no other. Certificates
- * of every wrong kind, a decoy of the signer's name, tokens and countersignatures changed field by field.
+ * Judging tokens: a good one has no finding, and each single fault is found with its own reason and no other. Certificates
+ * of every wrong kind, a decoy of the signer's name, tokens changed field by field.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,12 +12,12 @@
 #include <cmocka.h>
 
 #include "tests/unit/tsa/wire/authority.h"
+#include "tests/unit/tsa/wire/findings.h"
 #include "tests/unit/tsa/wire/hex.h"
 #include "tsa/wire/verify.h"
 
 static struct authority ec, rsa;
 static struct hex policy, hash, nonce, serial;
-static uint8_t blob[256];
 
 static int setup(void **state)
 {
@@ -28,7 +28,6 @@ static int setup(void **state)
     (void)hex(&hash, "12462aa92f132101102d4c5a53e4c4f6551fe4bf91178cd9d20f5b4c7354e140");
     (void)hex(&nonce, "00aca6e0855dc2931a");
     (void)hex(&serial, "0102030405060708090a0b0c0d0e0f10111213");
-    memset(blob, 0x5a, sizeof blob);
     return ec.has_profile && rsa.has_profile ? 0 : -1;
 }
 
@@ -84,27 +83,6 @@ static struct verify_token_query query_of(const struct wbuf *token, const struct
                                        .imprint_alg = DIGEST_SHA256,
                                        .imprint_hash = view(&hash)};
 }
-
-/* The findings must be exactly those given, in that order; RC_OK ends the list. */
-static void assert_findings(const struct verify_report *report, enum rc rc, const enum rc *expected)
-{
-    size_t num = 0;
-
-    for (; expected[num] != RC_OK; num++) {
-        if (num >= report->num_findings || report->finding[num] != expected[num]) {
-            fail_msg("finding %zu: %s, not %s", num,
-                     num < report->num_findings ? rc_word(report->finding[num]) : "none",
-                     rc_word(expected[num]));
-        }
-    }
-    if (report->num_findings != num) {
-        fail_msg("one more finding: %s", rc_word(report->finding[num]));
-    }
-    assert_int_equal(rc, expected[0]);
-}
-
-#define FINDINGS(...) ((const enum rc[]){__VA_ARGS__, RC_OK})
-#define NO_FINDINGS   ((const enum rc[]){RC_OK})
 
 static void assert_token(const struct verify_token_query *query, const enum rc *expected)
 {
@@ -253,12 +231,6 @@ static void test_tsa_name_among_the_alternatives(void **state)
 }
 
 /* ---- the token itself, changed ---- */
-
-/* Changes one octet of the part that is given as a view into the token. */
-static void flip(struct wbuf *w, struct bytes part, size_t at)
-{
-    w->data[(size_t)(part.data - w->data) + at] ^= 0x01;
-}
 
 static void test_changed_octets(void **state)
 {
@@ -592,199 +564,6 @@ static void test_decoy_of_the_same_name(void **state)
     X509_free(decoy);
 }
 
-/* ---- countersignatures ---- */
-
-static void reply_into(struct wbuf *w, struct authority *a, int64_t time)
-{
-    struct msauth_reply reply = {.profile = &a->profile,
-                                 .blob = bytes_of(blob, sizeof blob),
-                                 .time = {.sec = time},
-                                 .sign = authority_sign,
-                                 .sign_arg = a};
-
-    wbuf_init(w, 65536);
-    assert_int_equal(msauth_reply_build(w, &reply), RC_OK);
-}
-
-static struct verify_countersignature_query countersignature_of(const struct wbuf *reply,
-                                                                const struct authority *a)
-{
-    struct cms cms;
-
-    assert_int_equal(cms_parse(wbuf_bytes(reply), DER_STRICT, &cms), RC_OK);
-    return (struct verify_countersignature_query){.signer_info = cms.signer.tlv,
-                                                  .blob = cms.content,
-                                                  .certificates = cms.certificates,
-                                                  .anchors = a->anchors,
-                                                  .rules = DER_STRICT};
-}
-
-static void assert_countersignature(const struct verify_countersignature_query *query,
-                                    const enum rc *expected)
-{
-    struct verify_report report;
-    enum rc rc = verify_countersignature(query, &report);
-
-    assert_findings(&report, rc, expected);
-    verify_clear(&report);
-}
-
-static void test_good_countersignature(void **state)
-{
-    struct verify_countersignature_query query;
-    struct verify_report report;
-    struct wbuf w;
-
-    (void)state;
-    reply_into(&w, &rsa, AUTHORITY_NOW);
-    query = countersignature_of(&w, &rsa);
-    assert_int_equal(verify_countersignature(&query, &report), RC_OK);
-    assert_true(report.has_time && report.time.sec == AUTHORITY_NOW);
-    assert_true(bytes_equal(report.cert.der, rsa.chain[0]));
-    assert_int_equal(report.chain.num, 2);
-    assert_int_equal(report.form, CMS_SIGNATURE_STANDARD);
-    verify_clear(&report);
-    wbuf_clear(&w);
-}
-
-static void test_countersignature_faults(void **state)
-{
-    static const uint8_t other[256];
-    struct verify_countersignature_query good, query;
-    struct cms_signer signer;
-    struct bytes value;
-    struct wbuf w;
-
-    (void)state;
-    reply_into(&w, &rsa, AUTHORITY_NOW);
-    good = query = countersignature_of(&w, &rsa);
-    query.blob = bytes_of(other, sizeof other);
-    assert_countersignature(&query, FINDINGS(RC_MSAUTH_CONTENT));
-    query = good;
-    query.certificates = ec.profile.certificates;
-    assert_countersignature(&query, FINDINGS(RC_CERT_NOT_FOUND));
-    query = good;
-    query.anchors = ec.anchors;
-    assert_countersignature(&query, FINDINGS(RC_CHAIN_UNTRUSTED));
-    query = good;
-    query.signer_info = bytes_of(good.signer_info.data, good.signer_info.len - 1);
-    assert_countersignature(&query, FINDINGS(RC_DER_TRUNCATED));
-    assert_int_equal(cms_signer_parse(good.signer_info, DER_STRICT, &signer), RC_OK);
-    flip(&w, signer.signature, 9);
-    assert_countersignature(&good, FINDINGS(RC_CMS_SIGNATURE));
-    flip(&w, signer.signature, 9);
-    assert_int_equal(cms_attr_get(signer.signed_attrs, OID_SIGNING_TIME, &value), RC_OK);
-    flip(&w, value, 13); /* another second */
-    assert_countersignature(&good, FINDINGS(RC_CMS_SIGNATURE));
-    flip(&w, value, 13);
-    assert_countersignature(&good, NO_FINDINGS);
-    wbuf_clear(&w);
-}
-
-/* The same SignerInfo with other attributes: no signingTime, a contentType that is none, no attributes at all. */
-static void test_countersignature_of_another_make(void **state)
-{
-    struct cms_build build = {.profile = &rsa.profile,
-                              .version = 1,
-                              .content_type = OID_DATA,
-                              .content = bytes_of(blob, sizeof blob),
-                              .with_certificates = true,
-                              .sign = authority_sign,
-                              .sign_arg = &rsa};
-    struct verify_countersignature_query query;
-    struct wbuf w;
-
-    (void)state;
-    wbuf_init(&w, 65536);
-    assert_int_equal(cms_build(&w, &build), RC_OK);
-    query = countersignature_of(&w, &rsa);
-    assert_countersignature(&query, FINDINGS(RC_MSAUTH_NO_TIME));
-    wbuf_reset(&w);
-    build.content_type = OID_TST_INFO;
-    assert_int_equal(cms_build(&w, &build), RC_OK);
-    query = countersignature_of(&w, &rsa);
-    assert_countersignature(&query, FINDINGS(RC_MSAUTH_NO_TIME, RC_CMS_ATTR_CONTENT_TYPE));
-    wbuf_clear(&w);
-}
-
-static void test_certificates_of_countersigners(void **state)
-{
-    static const struct {
-        struct authority_spec spec;
-        enum rc rc;
-    } table[] = {
-        {{.key = "P-256", .eku = "timeStamping"}, RC_OK},
-        {{.key = "P-256", .eku = "timeStamping,codeSigning"}, RC_OK},
-        {{.key = "P-256", .eku = "codeSigning"}, RC_CERT_EKU},
-        {{.key = "P-256", .eku = ""}, RC_CERT_EKU},
-        {{.key = "P-256", .to = AUTHORITY_NOW - 1}, RC_CERT_EXPIRED},
-    };
-    struct verify_countersignature_query query;
-    struct authority a;
-    struct wbuf w;
-
-    (void)state;
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        authority_init(&a, &table[i].spec);
-        reply_into(&w, &a, AUTHORITY_NOW);
-        query = countersignature_of(&w, &a);
-        assert_countersignature(&query, (const enum rc[]){table[i].rc, RC_OK});
-        query.anchors = NULL;
-        assert_countersignature(&query, (const enum rc[]){table[i].rc, RC_OK});
-        wbuf_clear(&w);
-        authority_clear(&a);
-    }
-}
-
-/* Signs the digest without its DigestInfo, as VeriSign's authorities did. */
-static enum rc sign_bare(void *arg, struct bytes digest, struct wbuf *out)
-{
-    struct authority *a = arg;
-    uint8_t signature[512];
-    size_t len = sizeof signature;
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(a->key, NULL);
-
-    assert_int_equal(EVP_PKEY_sign_init(ctx), 1);
-    assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING), 1);
-    assert_int_equal(EVP_PKEY_sign(ctx, signature, &len, digest.data, digest.len), 1);
-    EVP_PKEY_CTX_free(ctx);
-    wbuf_put(out, bytes_of(signature, len));
-    return wbuf_rc(out);
-}
-
-/* Legal in countersignatures of old, never in a token. */
-static void test_bare_digest(void **state)
-{
-    struct tsp_tstinfo info = info_of_test();
-    struct msauth_reply reply = {.profile = &rsa.profile,
-                                 .blob = bytes_of(blob, sizeof blob),
-                                 .time = {.sec = AUTHORITY_NOW},
-                                 .sign = sign_bare,
-                                 .sign_arg = &rsa};
-    struct token_build build = {.profile = &rsa.profile,
-                                .info = &info,
-                                .with_certificates = true,
-                                .sign = sign_bare,
-                                .sign_arg = &rsa};
-    struct verify_countersignature_query query;
-    struct verify_token_query token_query;
-    struct verify_report report;
-    struct wbuf w;
-
-    (void)state;
-    wbuf_init(&w, 65536);
-    assert_int_equal(msauth_reply_build(&w, &reply), RC_OK);
-    query = countersignature_of(&w, &rsa);
-    assert_int_equal(verify_countersignature(&query, &report), RC_OK);
-    assert_int_equal(report.form, CMS_SIGNATURE_BARE_DIGEST);
-    verify_clear(&report);
-    wbuf_reset(&w);
-    assert_int_equal(token_build(&w, &build), RC_OK);
-    token_query = query_of(&w, &rsa);
-    assert_token(&token_query, FINDINGS(RC_CMS_SIGNATURE));
-    wbuf_clear(&w);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -804,11 +583,6 @@ int main(void)
         cmocka_unit_test(test_time_of_the_token_counts),
         cmocka_unit_test(test_untrusted),
         cmocka_unit_test(test_decoy_of_the_same_name),
-        cmocka_unit_test(test_good_countersignature),
-        cmocka_unit_test(test_countersignature_faults),
-        cmocka_unit_test(test_countersignature_of_another_make),
-        cmocka_unit_test(test_certificates_of_countersigners),
-        cmocka_unit_test(test_bare_digest),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
