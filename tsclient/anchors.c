@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Anchors from files, folders or the system's store. A name that gives none is an error: who names a root wants it to count.
+ */
+#include "tsclient/anchors.h"
+
+#include <stdio.h>
+
+#include "certs/certfile.h"
+
+static bool load(const char *path, const char *option, struct chain_anchors **out)
+{
+    enum rc rc = RC_NO_MEMORY;
+
+    *out = chain_anchors_new();
+    if (*out) {
+        rc = path ? certfile_add_anchors(path, *out) : chain_anchors_add_system(*out);
+    }
+    if (rc == RC_OK) {
+        return true;
+    }
+    (void)fprintf(stderr, "tsclient: %s %s: %s\n", option, path ? path : "(the system's store)",
+                  rc == RC_NOT_FOUND ? "there is no certificate to trust" : rc_text(rc));
+    return false;
+}
+
+bool anchors_load(const char *ca, const char *tsa_ca, struct anchors *out)
+{
+    *out = (struct anchors){0};
+    if (!load(ca, "--ca", &out->signers)) {
+        return false;
+    }
+    if (tsa_ca) {
+        return load(tsa_ca, "--tsa-ca", &out->authorities);
+    }
+    out->authorities = out->signers;
+    return true;
+}
+
+void anchors_clear(struct anchors *anchors)
+{
+    if (anchors->authorities != anchors->signers) {
+        chain_anchors_free(anchors->authorities);
+    }
+    chain_anchors_free(anchors->signers);
+    *anchors = (struct anchors){0};
+}

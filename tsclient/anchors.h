@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The trusted roots that the command line names: one set for signers, one for timestamps.
+ */
+#ifndef TSCLIENT_ANCHORS_H
+#define TSCLIENT_ANCHORS_H
+
+#include "tsa/wire/chain.h"
+
+struct anchors {
+    struct chain_anchors *signers;
+    struct chain_anchors *authorities; /* the same set unless a separate one was named */
+};
+
+/* anchors_load reads ca (file or folder) for both and tsa_ca for timestamps; either may be NULL: then tsa_ca is ca, and ca the
+ * system's store. On failure tells on standard error and gives false. Free with anchors_clear in any case. */
+bool anchors_load(const char *ca, const char *tsa_ca, struct anchors *out);
+void anchors_clear(struct anchors *anchors);
+
+#endif

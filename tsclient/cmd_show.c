@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tsclient show: what is in a file, judging nothing. Exit 0: shown, signed or not; 1: it can not be read or parsed.
+ */
+#include "tsclient/cmd.h"
+
+#include "tsclient/report.h"
+#include "tsclient/report_json.h"
+
+struct settings {
+    bool json;
+};
+
+static const struct option_row options[] = {
+    {"json", 0, OPTION_FLAG, offsetof(struct settings, json), NULL,
+     "One JSON object per file, one line each.", 0, 0},
+    {0},
+};
+
+static int show_file(const struct settings *settings, const char *path)
+{
+    struct policy_file *file;
+    struct subject subject;
+    int rc = EXIT_DONE;
+
+    subject_open(path, &subject);
+    file = policy_read(&subject);
+    if (!file || (settings->json && !report_json_print(report_json_file(&subject, file, NULL)))) {
+        rc = EXIT_FAULT;
+    } else {
+        if (!settings->json) {
+            report_show(stdout, &subject, file);
+        }
+        report_reasons(stderr, &subject, file, SEVERITY_ERROR);
+    }
+    if (rc == EXIT_DONE && subject.reasons.num > 0 && !reasons_has(&subject.reasons, REASON_UNSIGNED)) {
+        rc = EXIT_NO;
+    }
+    policy_free(file);
+    subject_close(&subject);
+    return rc;
+}
+
+static int run(const struct command *command, void *arg, char **files, size_t num_files)
+{
+    const struct settings *settings = arg;
+    int rc = EXIT_DONE, one;
+
+    if (num_files == 0) {
+        return command_usage(command, "which file?");
+    }
+    for (size_t i = 0; i < num_files; i++) {
+        one = show_file(settings, files[i]);
+        rc = one > rc ? one : rc;
+    }
+    return rc;
+}
+
+const struct command cmd_show = {
+    .name = "show",
+    .arguments = "FILE...",
+    .summary = "Say what signatures and timestamps are there, judge nothing.",
+    .options = options,
+    .settings_size = sizeof(struct settings),
+    .run = run,
+};

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tsclient verify: judges signatures and timestamps by Windows' rules. A .tsr file is judged against the file that it is for.
+ */
+#include "tsclient/cmd.h"
+
+#include <string.h>
+
+#include "tsa/base/now.h"
+#include "tsclient/anchors.h"
+#include "tsclient/detached.h"
+#include "tsclient/report.h"
+#include "tsclient/report_json.h"
+
+struct settings {
+    const char *ca, *tsa_ca, *data;
+    struct option_time at;
+    bool require_timestamp, lifetime, json, verbose, quiet;
+};
+
+#define AT(field) offsetof(struct settings, field)
+static const struct option_row options[] = {
+    {"ca", 0, OPTION_TEXT, AT(ca), "FILE|DIR",
+     "Trust these certificates, for signers and timestamps. Without it: the system's store.", 0, 0},
+    {"tsa-ca", 0, OPTION_TEXT, AT(tsa_ca), "FILE|DIR", "Trust these for timestamps instead.", 0, 0},
+    {"at", 0, OPTION_TIME, AT(at), "TIME", "Judge as of this time instead of now: 2031-02-03T04:05:06Z.", 0,
+     0},
+    {"require-timestamp", 0, OPTION_FLAG, AT(require_timestamp), NULL,
+     "Warn where there is no timestamp, as signtool's /tw.", 0, 0},
+    {"lifetime", 0, OPTION_FLAG, AT(lifetime), NULL, "A timestamp does not outlive the signer's certificate.",
+     0, 0},
+    {"data", 0, OPTION_TEXT, AT(data), "FILE",
+     "The file that a .tsr is for. Without it: the .tsr's name without its end.", 0, 0},
+    {"json", 0, OPTION_FLAG, AT(json), NULL, "One JSON object per file, one line each.", 0, 0},
+    {"verbose", 'v', OPTION_FLAG, AT(verbose), NULL, "Print the chains, in signtool's layout, times in UTC.",
+     0, 0},
+    {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, "Print errors and warnings alone.", 0, 0},
+    {0},
+};
+
+struct run {
+    const struct settings *settings;
+    struct anchors anchors;
+    struct policy_query query;
+    struct report_counts counts;
+    bool fault;
+};
+
+static void count(struct run *run, enum severity worst)
+{
+    run->counts.good += worst == SEVERITY_NOTE;
+    run->counts.warnings += worst == SEVERITY_WARNING;
+    run->counts.errors += worst == SEVERITY_ERROR;
+}
+
+static void print_text(const struct run *run, const struct subject *subject, const struct policy_file *file)
+{
+    const struct settings *settings = run->settings;
+    enum severity worst = reasons_worst(&file->reasons);
+
+    if (settings->verbose && !settings->quiet) {
+        report_file(stdout, subject, file);
+    }
+    (void)fflush(stdout);
+    report_reasons(stderr, subject, file, settings->verbose ? SEVERITY_NOTE : SEVERITY_WARNING);
+    if (worst < SEVERITY_ERROR && !settings->quiet) {
+        (void)printf("Successfully verified: %s\n", subject->path);
+    }
+}
+
+static void verify_file(struct run *run, const char *path)
+{
+    struct policy_file *file;
+    struct subject subject;
+
+    subject_open(path, &subject);
+    file = policy_judge(&subject, &run->query);
+    if (!file) {
+        run->fault = true;
+    } else if (run->settings->json) {
+        run->fault |=
+            !report_json_print(report_json_file(&subject, file, report_json_verdict(&file->reasons)));
+    } else {
+        print_text(run, &subject, file);
+    }
+    if (file) {
+        count(run, reasons_worst(&file->reasons));
+    }
+    policy_free(file);
+    subject_close(&subject);
+}
+
+static void verify_tsr(struct run *run, const char *path)
+{
+    struct detached detached;
+
+    detached_open(path, &detached);
+    detached_check_file(&detached, run->settings->data, run->query.tsa_anchors);
+    if (run->settings->json) {
+        run->fault |= !report_json_print(detached_json(&detached, true));
+    } else {
+        if (run->settings->verbose && !run->settings->quiet) {
+            detached_print(stdout, &detached);
+        }
+        (void)fflush(stdout);
+        detached_print_reasons(stderr, &detached);
+        if (reasons_worst(&detached.reasons) < SEVERITY_ERROR && !run->settings->quiet) {
+            (void)printf("Successfully verified: %s\n", path);
+        }
+    }
+    count(run, reasons_worst(&detached.reasons));
+    detached_close(&detached);
+}
+
+static int verdict(const struct run *run)
+{
+    if (run->fault) {
+        (void)fprintf(stderr, "tsclient verify: out of memory, or the output can not be written\n");
+        return EXIT_FAULT;
+    }
+    return run->counts.errors > 0 ? EXIT_NO : run->counts.warnings > 0 ? EXIT_WARNINGS : EXIT_DONE;
+}
+
+static int verify_all(struct run *run, char **files, size_t num_files)
+{
+    const struct settings *settings = run->settings;
+
+    run->query = (struct policy_query){
+        .anchors = run->anchors.signers,
+        .tsa_anchors = run->anchors.authorities,
+        .at = settings->at.given ? settings->at.time : now_real(),
+        .lifetime = settings->lifetime,
+        .require_timestamp = settings->require_timestamp,
+    };
+    for (size_t i = 0; i < num_files; i++) {
+        if (detached_is_name(files[i])) {
+            verify_tsr(run, files[i]);
+        } else {
+            verify_file(run, files[i]);
+        }
+    }
+    if (!settings->json && !settings->quiet && (settings->verbose || num_files > 1)) {
+        (void)printf("\n");
+        report_counts(stdout, "Verified", &run->counts);
+    }
+    return verdict(run);
+}
+
+static int run(const struct command *command, void *arg, char **files, size_t num_files)
+{
+    struct run run = {.settings = arg};
+    int rc = EXIT_USAGE;
+
+    if (num_files == 0) {
+        return command_usage(command, "which file?");
+    }
+    if (run.settings->data && (num_files != 1 || !detached_is_name(files[0]))) {
+        return command_usage(command, "--data goes with one .tsr file");
+    }
+    if (anchors_load(run.settings->ca, run.settings->tsa_ca, &run.anchors)) {
+        rc = verify_all(&run, files, num_files);
+    }
+    anchors_clear(&run.anchors);
+    return rc;
+}
+
+const struct command cmd_verify = {
+    .name = "verify",
+    .arguments = "FILE...",
+    .summary = "Judge signatures and timestamps by Windows' rules.",
+    .notes = "A signature with a good timestamp is judged at the timestamp's time, which must lie within the "
+             "validity of the\n"
+             "signer's certificate; any other one as of now (or --at). A timestamp that is bad or untrusted "
+             "counts as none, with\n"
+             "a warning. All signatures of a file are judged, nested ones too, and a file is good when every "
+             "one is good, as\n"
+             "`signtool verify /all` has it. NAME.tsr is a detached timestamp of NAME.\n"
+             "\n"
+             "Exit codes: 0 every file good, 1 at least one bad, 2 good with warnings, 64 wrong usage.",
+    .options = options,
+    .settings_size = sizeof(struct settings),
+    .run = run,
+};

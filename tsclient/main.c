@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tsclient: countersigns existing signatures with timestamps, and judges such signatures as Windows does. This file is the table
+ * of its subcommands.
+ */
+#include "tsclient/cmd.h"
+
+int main(int argc, char **argv)
+{
+    static const struct command *const commands[] = {
+        &cmd_stamp, &cmd_verify, &cmd_show, &cmd_query, &cmd_reply, NULL,
+    };
+
+    return command_main(commands, argc, argv);
+}
