@@ -54,16 +54,20 @@ static bool add_whole(const char *digits, size_t num, int64_t factor, int64_t *v
     return !__builtin_mul_overflow(whole, factor, value);
 }
 
-/* Nine digits divide every unit from the second up exactly. */
+/* Adds factor * 0.digits, rounded down; factor is taken apart, so that nothing on the way needs more than 64 bits. */
 static bool add_fraction(const char *digits, size_t num, int64_t factor, int64_t *value)
 {
-    for (size_t i = 0; i < num; i++) {
-        factor /= 10;
-        if (__builtin_add_overflow(*value, (digits[i] - '0') * factor, value)) {
-            return false;
-        }
+    int64_t fraction = 0, scale = 1;
+
+    if (num > 9) {
+        return false;
     }
-    return num <= 9;
+    for (size_t i = 0; i < num; i++) {
+        fraction = fraction * 10 + (digits[i] - '0');
+        scale *= 10;
+    }
+    return !__builtin_add_overflow(*value, factor / scale * fraction + factor % scale * fraction / scale,
+                                   value);
 }
 
 enum rc cfg_quantity_parse(const char *text, const struct cfg_unit *units, int64_t *out)
