@@ -22,7 +22,7 @@
 
 #define SPARE_FDS    64
 #define STOP_TURN_MS 50   /* between looks at what is left */
-#define STOP_MAX_MS  4500 /* then what is left is cut off */
+#define STOP_MAX_MS  3700 /* then what is left is cut off */
 
 struct front {
     struct settings settings;
