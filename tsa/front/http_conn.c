@@ -28,6 +28,12 @@ struct note {
     char text[LOG_TARGET_MAX];
 };
 
+union peer {
+    struct sockaddr any; /* AF_UNSPEC: a Unix socket */
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+};
+
 /* One request, from when it is whole until its answer is sent. */
 struct http_slot {
     TAILQ_ENTRY(http_slot) entry;
@@ -36,6 +42,7 @@ struct http_slot {
     int64_t started;
     bool is_head, is_http10, ready, closes;
     struct note method, target, agent;
+    union peer peer;
     struct wbuf out;
 };
 
@@ -54,11 +61,7 @@ struct http_conn {
     bool continued; /* 100 Continue was sent for the request that is arriving */
     bool busy;      /* process is running */
     bool dead;
-    union {
-        struct sockaddr any;
-        struct sockaddr_in in;
-        struct sockaddr_in6 in6;
-    } peer;
+    union peer peer;
 };
 
 static void process(struct http_conn *conn);
@@ -114,6 +117,7 @@ static struct http_slot *slot_take(struct http_conn *conn)
     }
     slot->server = server;
     slot->conn = conn;
+    slot->peer = conn->peer;
     slot->started = now_mono_ns();
     slot->ready = slot->closes = false;
     slot->is_head = conn->parse.request.method == HTTP_METHOD_HEAD;
@@ -211,9 +215,8 @@ static void send_ready(struct http_conn *conn)
 
 static void tell_answered(struct http_slot *slot, const struct http_reply *reply)
 {
-    static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
     struct http_answered answered = {
-        .peer = slot->conn ? &slot->conn->peer.any : &nobody,
+        .peer = &slot->peer.any,
         .method = bytes_of(slot->method.text, slot->method.len),
         .target = bytes_of(slot->target.text, slot->target.len),
         .agent = bytes_of(slot->agent.text, slot->agent.len),
