@@ -79,7 +79,7 @@ static void publish(struct clock_proc *c)
     record.expires_mono_ns = record.sampled_mono_ns + CLOCKPAGE_LIFE_NS;
     record.proven = c->ops->proves;
     clockpage_write(c->page, &record);
-    if (record.state != c->state) {
+    if (c->ops->proves && record.state != c->state) {
         log_notice("the clock is %s (%s)", names[record.state], record.reference);
         c->state = record.state;
     }

@@ -42,6 +42,13 @@ void issue_clear(struct issue_core *core)
     *core = (struct issue_core){0};
 }
 
+void issue_halt(struct issue_core *core, enum rc rc)
+{
+    uint32_t running = RC_OK;
+
+    (void)atomic_compare_exchange_strong(&core->halted, &running, (uint32_t)rc);
+}
+
 enum rc issue_set_unit(struct issue_core *core, size_t index, const struct unit *unit,
                        struct signer **take_signer)
 {
@@ -296,15 +303,22 @@ static stamp_fn *const kinds[] = {
     [MSG_AUTHENTICODE] = stamp_authenticode,
 };
 
+static enum rc load(const _Atomic uint32_t *reason)
+{
+    return (enum rc)atomic_load_explicit(reason, memory_order_relaxed);
+}
+
 static enum rc find_unit(const struct issue_core *core, const struct msg_stamp *m)
 {
+    const enum rc halted = load(&core->halted);
+
     if (m->unit >= core->num_units) {
         return RC_UNIT_UNKNOWN;
     }
     if (m->kind != MSG_RFC3161 && m->kind != MSG_AUTHENTICODE) {
         return RC_MSG_MALFORMED;
     }
-    return (enum rc)atomic_load_explicit(&core->units[m->unit].stopped, memory_order_relaxed);
+    return halted == RC_OK ? load(&core->units[m->unit].stopped) : halted;
 }
 
 enum rc issue_stamp(struct issue_thread *t, const struct msg_stamp *m, struct wbuf *reply,
@@ -433,17 +447,21 @@ enum rc issue_trial(struct issue_thread *thread, size_t unit_index)
 enum rc issue_state(struct issue_core *core, struct clockgate *gate)
 {
     const struct gentime now = now_real();
-    enum rc rc = clockgate_check(gate);
-    enum rc unit_rc = RC_UNIT_UNKNOWN;
+    const enum rc halted = load(&core->halted);
+    const enum rc clock = clockgate_check(gate);
+    enum rc rc = RC_UNIT_UNKNOWN;
 
-    for (size_t i = 0; rc == RC_OK && i < core->num_units; i++) {
-        const enum rc stopped = (enum rc)atomic_load(&core->units[i].stopped);
-        const enum rc valid = cert_check_time(&core->units[i].unit->cert, now);
-
-        unit_rc = stopped != RC_OK ? stopped : valid;
-        if (unit_rc == RC_OK) {
+    if (halted != RC_OK || clock != RC_OK) {
+        return halted != RC_OK ? halted : clock;
+    }
+    for (size_t i = 0; i < core->num_units; i++) {
+        rc = load(&core->units[i].stopped);
+        if (rc == RC_OK) {
+            rc = cert_check_time(&core->units[i].unit->cert, now);
+        }
+        if (rc == RC_OK) {
             break;
         }
     }
-    return rc == RC_OK ? unit_rc : rc;
+    return rc;
 }

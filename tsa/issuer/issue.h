@@ -30,12 +30,16 @@ struct issue_core {
     struct clockgate_floor floor;
     const struct clockpage *page;
     EVP_MD *sha256;
+    _Atomic uint32_t halted; /* enum rc: RC_OK, or why nothing is signed any more */
 };
 
 /* issue_init makes room for num_units; page must outlive it. RC_NO_MEMORY, RC_CRYPTO. Free with issue_clear, also after a failure. */
 enum rc issue_init(struct issue_core *core, const struct clockpage *page, unsigned node,
                    size_t num_units) MUST_CHECK;
 void issue_clear(struct issue_core *core);
+
+/* issue_halt ends all signing for good, for a reason; the first one stays. */
+void issue_halt(struct issue_core *core, enum rc rc);
 
 /* issue_set_unit fills one place; unit must outlive it, *take_signer is taken over in any case. RC_CERT_*, RC_CRYPTO. */
 enum rc issue_set_unit(struct issue_core *core, size_t index, const struct unit *unit,

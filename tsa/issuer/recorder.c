@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rounds of take, append, sync, reply, give back. A reply is written only behind a sync that succeeded; when one fails, its whole group is
+ * refused, nothing is signed any more, and the fronts are told why. A peer that does not read keeps its replies waiting here, without
+ * holding up the others, until it reads, overflows, or has taken nothing for too long.
+ */
+#include "tsa/issuer/recorder.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tsa/base/log.h"
+#include "tsa/base/now.h"
+
+#define SECOND          INT64_C(1000000000)
+#define BLOCKED_TICK_MS 500
+#define BLOCKED_NS      (10 * SECOND)
+#define STOP_NS         (2 * SECOND) /* for the last replies after recorder_stop */
+
+enum rc recorder_init(struct recorder *r, size_t num_signers)
+{
+    clockgate_init(&r->gate, r->core->page, &r->core->floor);
+    (void)pthread_mutex_init(&r->lock, NULL);
+    r->facts.num_signers = (uint32_t)num_signers;
+    r->facts.started = now_real();
+    r->facts.last_time = r->ledger->last_time;
+    r->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return r->wake_fd >= 0 ? RC_OK : RC_IO;
+}
+
+void recorder_clear(struct recorder *r)
+{
+    if (r->wake_fd >= 0) {
+        (void)close(r->wake_fd);
+    }
+    (void)pthread_mutex_destroy(&r->lock);
+}
+
+static void wake(const struct recorder *r)
+{
+    const uint64_t one = 1;
+
+    (void)!write(r->wake_fd, &one, sizeof(one));
+}
+
+void recorder_put(struct recorder *r, struct job_list *jobs)
+{
+    bool sleeping;
+
+    (void)pthread_mutex_lock(&r->lock);
+    job_list_join(&r->done, jobs);
+    sleeping = r->sleeping;
+    r->sleeping = false;
+    (void)pthread_mutex_unlock(&r->lock);
+    if (sleeping) {
+        wake(r);
+    }
+}
+
+void recorder_stop(struct recorder *r)
+{
+    (void)pthread_mutex_lock(&r->lock);
+    r->stopping = true;
+    (void)pthread_mutex_unlock(&r->lock);
+    wake(r);
+}
+
+/* ---- peers ---- */
+
+/* The reader sees the end of the channel, takes the peer out and closes it. */
+static void drop(struct peer *peer, const char *why)
+{
+    if (!atomic_exchange(&peer->dead, true)) {
+        log_error("a front is cut off: %s", why);
+        (void)shutdown(peer->fd, SHUT_RDWR);
+    }
+}
+
+static void touch(struct recorder *r, struct peer *peer)
+{
+    if (!peer->touched && !peer->blocked) {
+        peer->touched = true;
+        r->touched[r->num_touched++] = peer;
+    }
+}
+
+/* True when nothing waits any more. */
+static bool flush(struct peer *peer)
+{
+    const size_t before = peer->out.queue.len - peer->out.sent;
+    enum rc rc = RC_OK;
+    const bool all = peer_is_dead(peer) || chan_flush(&peer->out, peer->fd, &rc);
+
+    if (rc != RC_OK) {
+        drop(peer, rc == RC_IO ? "it is gone" : "it does not read what it asked for");
+        return true;
+    }
+    if (peer->out.queue.len - peer->out.sent < before) {
+        peer->progress_ns = now_mono_ns();
+    }
+    return all;
+}
+
+static void flush_touched(struct recorder *r)
+{
+    for (size_t i = 0; i < r->num_touched; i++) {
+        struct peer *peer = r->touched[i];
+
+        peer->touched = false;
+        if (!flush(peer)) {
+            peer->blocked = true;
+            peer->progress_ns = now_mono_ns();
+            peer_hold(peer);
+            r->blocked[r->num_blocked++] = peer;
+        }
+    }
+    r->num_touched = 0;
+}
+
+static void flush_blocked(struct recorder *r)
+{
+    const int64_t now = r->num_blocked ? now_mono_ns() : 0;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < r->num_blocked; i++) {
+        struct peer *peer = r->blocked[i];
+
+        if (!flush(peer) && now - peer->progress_ns > BLOCKED_NS) {
+            drop(peer, "it has read nothing for ten seconds");
+        }
+        if (!peer_is_dead(peer) && chan_pending(&peer->out)) {
+            r->blocked[kept++] = peer;
+        } else {
+            peer->blocked = false;
+            peer_release(peer);
+        }
+    }
+    r->num_blocked = kept;
+}
+
+/* ---- replies ---- */
+
+static void fill_facts(struct recorder *r, struct facts *out)
+{
+    const int64_t mono = now_mono_ns();
+    enum rc rc = issue_state(r->core, &r->gate);
+
+    *out = r->facts;
+    out->ready = rc == RC_OK;
+    out->reason = (uint32_t)rc;
+    out->clock_bound_ns = out->clock_age_ns = -1;
+    if (r->gate.has_record) {
+        out->clock_state = r->gate.record.state;
+        out->clock_proven = r->gate.record.proven;
+        out->clock_bound_ns = r->gate.record.bound_ns;
+        out->clock_age_ns = mono - r->gate.record.sampled_mono_ns;
+        memcpy(out->clock_reference, r->gate.record.reference, sizeof(out->clock_reference));
+    }
+    out->ledger_sequence = r->ledger->sequence;
+    out->num_waiting = (uint32_t)work_num_waiting(r->work);
+}
+
+static void put_facts(struct recorder *r, const struct job *job)
+{
+    struct msg_facts m;
+
+    memset(&m, 0, sizeof(m)); /* padding travels too */
+    m.id = job->stamp.id;
+    fill_facts(r, &m.facts);
+    msg_put_facts(&job->peer->out, &m);
+}
+
+static void put_stamped(struct recorder *r, const struct job *job)
+{
+    const struct msg_stamped m = {
+        .id = job->stamp.id,
+        .rc = job->rc,
+        .reply = job->rc == RC_OK ? wbuf_bytes(&job->reply) : BYTES_NONE,
+    };
+
+    r->facts.num_refused += job->rc != RC_OK;
+    r->facts.num_rfc3161 += job->rc == RC_OK && job->stamp.kind == MSG_RFC3161;
+    r->facts.num_authenticode += job->rc == RC_OK && job->stamp.kind == MSG_AUTHENTICODE;
+    msg_put_stamped(&job->peer->out, &m);
+}
+
+static void reply_all(struct recorder *r, struct job_list *jobs)
+{
+    for (struct job *job = jobs->head; job; job = job->next) {
+        if (peer_is_dead(job->peer)) {
+            continue;
+        }
+        if (job->is_facts) {
+            put_facts(r, job);
+        } else {
+            put_stamped(r, job);
+        }
+        touch(r, job->peer);
+    }
+    flush_touched(r);
+    for (struct job *job = jobs->head; job; job = job->next) {
+        peer_release(job->peer);
+    }
+    pool_give(r->pool, jobs);
+}
+
+/* ---- the record ---- */
+
+static void refuse_all(struct job_list *jobs, enum rc rc)
+{
+    for (struct job *job = jobs->head; job; job = job->next) {
+        if (!job->is_facts && job->rc == RC_OK) {
+            job->rc = rc;
+        }
+    }
+}
+
+static void note_time(struct recorder *r, const struct job *job)
+{
+    struct ledger_record record;
+
+    if (ledger_record_get(wbuf_bytes(&job->record), &record) == RC_OK &&
+        gentime_compare(r->facts.last_time, record.time) < 0) {
+        r->facts.last_time = record.time;
+    }
+}
+
+static void finish_group(struct recorder *r, struct job_list *group)
+{
+    const enum rc rc = ledger_sync(r->ledger);
+
+    if (rc != RC_OK) {
+        issue_halt(r->core, rc);
+        refuse_all(group, rc);
+    }
+    reply_all(r, group);
+}
+
+/* Appends the job; where the group is full, that group is finished first. */
+static void record(struct recorder *r, struct job_list *group, struct job *job)
+{
+    enum rc rc = ledger_append(r->ledger, wbuf_bytes(&job->record));
+
+    if (rc == RC_TOO_LARGE && r->ledger->group.len > 0) {
+        finish_group(r, group);
+        rc = ledger_append(r->ledger, wbuf_bytes(&job->record));
+    }
+    job->rc = rc;
+    if (rc == RC_OK) {
+        note_time(r, job);
+    } else if (rc == RC_LEDGER_WRITE) {
+        issue_halt(r->core, rc);
+    }
+}
+
+static void work_off(struct recorder *r, struct job_list *jobs)
+{
+    struct job_list group = {0};
+    struct job *job;
+
+    while ((job = job_list_take(jobs)) != NULL) {
+        if (!job->is_facts && job->rc == RC_OK) {
+            record(r, &group, job);
+        }
+        job_list_add(&group, job);
+    }
+    finish_group(r, &group);
+}
+
+/* ---- the thread ---- */
+
+/* Sleeps until there is work, a blocked peer reads, or its time is over. */
+static void wait_for_work(struct recorder *r)
+{
+    struct pollfd fds[RECORDER_PEERS_MAX + 1];
+    uint64_t count;
+
+    for (size_t i = 0; i < r->num_blocked; i++) {
+        fds[i] = (struct pollfd){.fd = r->blocked[i]->fd, .events = POLLOUT};
+    }
+    fds[r->num_blocked] = (struct pollfd){.fd = r->wake_fd, .events = POLLIN};
+    (void)poll(fds, r->num_blocked + 1, r->num_blocked ? BLOCKED_TICK_MS : -1);
+    if (fds[r->num_blocked].revents) {
+        (void)!read(r->wake_fd, &count, sizeof(count));
+    }
+}
+
+/* Takes all that is done; where there is nothing, says whether to sleep. */
+static bool take_done(struct recorder *r, struct job_list *out, bool *out_stopping)
+{
+    (void)pthread_mutex_lock(&r->lock);
+    job_list_join(out, &r->done);
+    r->sleeping = out->num == 0;
+    *out_stopping = r->stopping;
+    (void)pthread_mutex_unlock(&r->lock);
+    return out->num > 0;
+}
+
+void *recorder_run(void *arg)
+{
+    struct recorder *r = arg;
+    int64_t stop_at = 0;
+    bool stopping = false;
+
+    for (;;) {
+        struct job_list jobs = {0};
+
+        if (take_done(r, &jobs, &stopping)) {
+            work_off(r, &jobs);
+        } else if (stopping && (r->num_blocked == 0 || (stop_at && now_mono_ns() > stop_at))) {
+            return NULL;
+        } else {
+            stop_at = stopping && !stop_at ? now_mono_ns() + STOP_NS : stop_at;
+            wait_for_work(r);
+        }
+        flush_blocked(r);
+    }
+}

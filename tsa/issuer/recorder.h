@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The last station of a request: everything that waits is appended to the ledger, one sync makes it durable, and only then are the replies
+ * written. The signers make the next group meanwhile. One thread; it alone touches the ledger and writes to channels.
+ */
+#ifndef TSA_ISSUER_RECORDER_H
+#define TSA_ISSUER_RECORDER_H
+
+#include "tsa/issuer/issue.h"
+#include "tsa/issuer/ledger.h"
+#include "tsa/issuer/peer.h"
+#include "tsa/issuer/pool.h"
+
+#define RECORDER_PEERS_MAX 160
+
+struct recorder {
+    struct issue_core *core;
+    struct ledger *ledger;
+    struct pool *pool;
+    struct work *work; /* to tell how much waits */
+    struct clockgate gate;
+    int wake_fd; /* eventfd */
+
+    pthread_mutex_t lock;
+    struct job_list done; /* under lock, as the next two */
+    bool sleeping, stopping;
+
+    struct peer *touched[RECORDER_PEERS_MAX]; /* in this round */
+    struct peer *blocked[RECORDER_PEERS_MAX]; /* something waits until they read */
+    size_t num_touched, num_blocked;
+    struct facts facts; /* the counters and what does not change */
+};
+
+/* recorder_init needs core, ledger, pool and work to be set; num_signers is told in the facts. RC_IO. */
+enum rc recorder_init(struct recorder *recorder, size_t num_signers) MUST_CHECK;
+void recorder_clear(struct recorder *recorder);
+
+/* recorder_put hands jobs over, from any thread. */
+void recorder_put(struct recorder *recorder, struct job_list *jobs);
+
+/* recorder_run is the thread: until recorder_stop and nothing is left to write. arg is the recorder. */
+void *recorder_run(void *arg);
+void recorder_stop(struct recorder *recorder);
+
+#endif
