@@ -31,7 +31,7 @@ struct issuer_link {
     int64_t facts_at; /* monotonic; 0 = none */
 };
 
-static void hear(struct issuer_link *link);
+static void hear(struct issuer_link *link, bool to_the_end);
 static void flush(struct issuer_link *link);
 static void answer_waiters(struct issuer_link *link, const struct facts *facts);
 
@@ -48,7 +48,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    hear(arg);
+    hear(arg, false);
 }
 
 static void on_facts_late(evutil_socket_t fd, short what, void *arg)
@@ -189,13 +189,17 @@ static enum rc hear_packet(struct issuer_link *link)
     return rc;
 }
 
-static void hear(struct issuer_link *link)
+/* A packet with room left was all that the issuer had to say: to look again would mostly be in vain. */
+static void hear(struct issuer_link *link, bool to_the_end)
 {
     enum rc rc = RC_OK;
     int i;
 
-    for (i = 0; i < PACKETS_PER_TURN && rc == RC_OK; i++) {
+    for (i = 0; rc == RC_OK && (to_the_end || i < PACKETS_PER_TURN); i++) {
         rc = hear_packet(link);
+        if (!to_the_end && link->in.len < CHAN_PACKET_MAX / 2) {
+            break;
+        }
     }
     if (rc == RC_OK || rc == RC_NOT_FOUND) {
         return;
@@ -275,7 +279,7 @@ struct issuer_link *issuer_link_new(struct event_base *base, int fd, size_t queu
 void issuer_link_replace(struct issuer_link *link, int fd)
 {
     if (link->fd >= 0) {
-        hear(link);
+        hear(link, true);
     }
     if (link->fd >= 0) {
         lose(link);
