@@ -151,7 +151,7 @@ static void stop(struct parent *parent, int number)
         return;
     }
     log_notice("SIG%s: stopping; what was received is answered first", sigabbrev_np(number));
-    (void)notify_send("STOPPING=1\nSTATUS=stopping");
+    (void)notify_send("STOPPING=1\nSTATUS=stopping\n");
     listeners_close(&parent->listeners);
     supervise_stop(&parent->supervise);
 }
@@ -194,7 +194,7 @@ static void tell_ready(struct parent *parent)
     for (size_t i = 0; i < listeners->num; i++) {
         log_notice("ready on %s", address_text(&listeners->list[i].address, text));
     }
-    (void)notify_send("READY=1\nSTATUS=ready, %zu units, %zu addresses",
+    (void)notify_send("READY=1\nSTATUS=ready, %zu units, %zu addresses\n",
                       settings_num_units(&parent->settings), listeners->num);
     if (parent->options->on_ready) {
         parent->options->on_ready(parent->options->arg, listeners);
