@@ -135,6 +135,7 @@ countersigned() {
     openssl ts -reply -in body -text 2> /dev/null > text
     grep -qi 'Status: Rejected' text
     grep -q 'sha256' text
+    grep -q 'signtool: put /td sha256 after /tr' text
     grep -qi 'unrecognized or unsupported algorithm' text
 }
 

@@ -148,10 +148,8 @@ void http_conn_free_slot(struct http_slot *slot)
 }
 
 /* Takes a slot off its connection; one that is still being answered lives on until its answer comes. */
-static void slot_part(struct http_slot *slot)
+static void slot_part(struct http_conn *conn, struct http_slot *slot)
 {
-    struct http_conn *conn = slot->conn;
-
     TAILQ_REMOVE(&conn->slots, slot, entry);
     conn->num_slots--;
     slot->conn = NULL;
@@ -163,7 +161,7 @@ static void slot_part(struct http_slot *slot)
 static void part_all(struct http_conn *conn)
 {
     while (!TAILQ_EMPTY(&conn->slots)) {
-        slot_part(TAILQ_FIRST(&conn->slots));
+        slot_part(conn, TAILQ_FIRST(&conn->slots));
     }
 }
 
@@ -206,7 +204,7 @@ static void send_ready(struct http_conn *conn)
         if (conn->dead) {
             return;
         }
-        slot_part(slot);
+        slot_part(conn, slot);
         if (closes) {
             finish(conn);
         }

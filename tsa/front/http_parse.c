@@ -261,7 +261,7 @@ static struct bytes split_authority(struct http_request *request)
 static void split_target(struct http_request *request)
 {
     struct bytes rest = split_authority(request);
-    const uint8_t *mark = memchr(rest.data, '?', rest.len);
+    const uint8_t *mark = rest.len ? memchr(rest.data, '?', rest.len) : NULL;
 
     request->path = mark ? bytes_of(rest.data, (size_t)(mark - rest.data)) : rest;
     request->query = mark ? bytes_of(mark + 1, rest.len - request->path.len - 1) : BYTES_NONE;

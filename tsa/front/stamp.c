@@ -230,27 +230,34 @@ unsigned stamp_body_kind(struct bytes body, struct wbuf *decoded, struct msg_sta
     return is_undecodable(*out_rc) ? 0 : MSG_RFC3161;
 }
 
-/* A body that is neither; the media type tells which refusal the client can read. */
-static void refuse_neither(struct stamp_desk *desk, struct http_slot *slot,
-                           const struct http_request *request, struct verdict *v)
+/* Sent as an RFC 3161 request, it gets the refusal of that protocol. */
+static void refuse_query(struct stamp_desk *desk, struct http_slot *slot, size_t unit, enum rc rc)
 {
     char sentence[SENTENCE_MAX];
-    struct http_reply reply;
+    struct verdict v = {.unit = unit, .kind = MSG_RFC3161, .rc = rc, .sentence = sentence};
+
+    snprintf(sentence, sizeof sentence, "the body is no RFC 3161 request: %s", rc_text(rc));
+    if (tsp_failure_of_rc(rc) != TSP_BAD_DATA_FORMAT) {
+        v.rc = RC_DER_TAG;
+    }
+    answer(desk, slot, &v);
+}
+
+/* A body that is neither; the media type tells which refusal the client can read. */
+static void refuse_neither(struct stamp_desk *desk, struct http_slot *slot,
+                           const struct http_request *request, const struct verdict *v)
+{
+    char sentence[SENTENCE_MAX];
+    struct http_reply reply = http_reply_refuse(415, NULL);
 
     if (http_head_text_is(request->media_type, "application/timestamp-query")) {
-        v->kind = MSG_RFC3161;
-        snprintf(sentence, sizeof sentence, "the body is no RFC 3161 request: %s", rc_text(v->rc));
-        v->rc = tsp_failure_of_rc(v->rc) == TSP_BAD_DATA_FORMAT ? v->rc : RC_DER_TAG;
-        v->sentence = sentence;
-        answer(desk, slot, v);
+        refuse_query(desk, slot, v->unit, v->rc);
         return;
     }
     if (http_head_text_is(request->media_type, "application/octet-stream")) {
         snprintf(sentence, sizeof sentence, "the body is no Authenticode timestamp request: %s",
                  rc_text(v->rc));
         reply = http_reply_refuse(400, sentence);
-    } else {
-        reply = http_reply_refuse(415, NULL);
     }
     reply.unit = desk->units[v->unit].settings->name;
     reply.kind = kind_words[0];

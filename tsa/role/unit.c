@@ -258,6 +258,8 @@ static void put_digests(const struct unit *unit, struct wbuf *w)
             comma = ", ";
         }
     }
+    wbuf_put_text(w, unit->settings->digests & (1u << DIGEST_SHA256) ? " (signtool: put /td sha256 after /tr)"
+                                                                     : "");
 }
 
 static void put_policies(const struct unit *unit, struct wbuf *w)
