@@ -58,8 +58,11 @@ static unsigned line_of(struct bytes text, size_t at, size_t *out_start)
 /* The line as it is seen: no control characters; the caret's blanks follow its tabs and multi-byte characters. */
 static void put_line_and_caret(struct wbuf *w, struct bytes line, size_t caret)
 {
-    size_t from = caret > SHOWN_BEFORE ? caret - SHOWN_BEFORE : 0;
-    size_t to = line.len - from > SHOWN ? from + SHOWN : line.len;
+    size_t from, to;
+
+    caret = caret < line.len ? caret : line.len;
+    from = caret > SHOWN_BEFORE ? caret - SHOWN_BEFORE : 0;
+    to = line.len - from > SHOWN ? from + SHOWN : line.len;
 
     wbuf_put_text(w, "\n    ");
     for (size_t i = from; i < to; i++) {
@@ -90,10 +93,13 @@ __attribute__((format(printf, 3, 4))) static bool fault(struct scanner *s, struc
     va_start(args, format);
     (void)vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    for (end = start; end < text.len && text.data[end] != '\n' && text.data[end] != '\r'; end++) {
+    for (end = start; end < text.len && text.data[end] != '\n'; end++) {
+    }
+    if (end > start && text.data[end - 1] == '\r') {
+        end--;
     }
     wbuf_init(&shown, 4096);
-    put_line_and_caret(&shown, bytes_of(text.data + start, end - start), place.at - start);
+    put_line_and_caret(&shown, bytes_slice(text, start, end - start, NULL), place.at - start);
     cfg_errors_add(s->errors, "%s:%u: %s%.*s", source->name, line, message, (int)shown.len,
                    (const char *)shown.data);
     wbuf_clear(&shown);
@@ -113,7 +119,7 @@ static struct bytes rest(const struct scanner *s)
     struct place place = here(s);
     struct bytes text = wbuf_bytes(&s->out->sources[place.source].text);
 
-    return bytes_of(text.data + place.at, text.len - place.at);
+    return bytes_slice(text, place.at, text.len - place.at, NULL);
 }
 
 static void advance(struct scanner *s, size_t len)

@@ -109,6 +109,12 @@ void edits_add(struct edits *e, uint64_t at, uint64_t remove, struct bytes inser
     e->num++;
 }
 
+/* original[from, to), which lies within it: an empty view has no place to count from. */
+static void put_kept(struct wbuf *out, struct bytes original, size_t from, size_t to)
+{
+    wbuf_put(out, bytes_slice(original, from, to - from, NULL));
+}
+
 enum rc edits_apply(const struct edits *e, struct bytes original, struct wbuf *out)
 {
     size_t at = 0;
@@ -122,13 +128,11 @@ enum rc edits_apply(const struct edits *e, struct bytes original, struct wbuf *o
         if (edit->at > original.len || edit->remove > original.len - edit->at) {
             return RC_FORMAT_MALFORMED;
         }
-        wbuf_put(out, bytes_of(original.data + at, (size_t)edit->at - at));
+        put_kept(out, original, at, (size_t)edit->at);
         wbuf_put(out, edit->insert);
         at = (size_t)(edit->at + edit->remove);
     }
-    if (at < original.len) {
-        wbuf_put(out, bytes_of(original.data + at, original.len - at));
-    }
+    put_kept(out, original, at, original.len);
     return wbuf_rc(out);
 }
 

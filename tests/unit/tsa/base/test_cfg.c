@@ -357,6 +357,23 @@ static void syntax_errors_show_the_place(void **state)
     ASSERT_ERRORS("listen = [\"a\", 1];", "tsa.conf:1: mismatched element type in array");
 }
 
+/* Windows' line ends; a carriage return alone is a blank. */
+static void carriage_returns_are_blanks(void **state)
+{
+    struct state s;
+    (void)state;
+
+    assert_int_equal(parse(&s, "node = 5;\r\nlog = {\r\n};\r\n"), RC_OK);
+    assert_int_equal(s.conf.node, 5);
+    clear(&s);
+    ASSERT_ERRORS("node = 1;\r\nlisten = ;\r\n",
+                  "tsa.conf:2: expected a value here\n    listen = ;\n             ^");
+    ASSERT_ERRORS(
+        "\r\rnode = 5x;",
+        "tsa.conf:1: this is no number, or one too large (text stands in quotes)\n    ??node = 5x;\n"
+        "             ^");
+}
+
 static void nesting_has_an_end(void **state)
 {
     char text[2000] = "even = ";
@@ -505,6 +522,7 @@ int main(void)
         cmocka_unit_test(repeated_settings_are_told),
         cmocka_unit_test(everything_is_told_at_once),
         cmocka_unit_test(syntax_errors_show_the_place),
+        cmocka_unit_test(carriage_returns_are_blanks),
         cmocka_unit_test(nesting_has_an_end),
         cmocka_unit_test(includes_keep_their_places),
         cmocka_unit_test(includes_that_fail_are_told),
