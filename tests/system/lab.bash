@@ -57,3 +57,11 @@ lab_roles() {
 lab_pid() {
     lab_roles | awk -v role="$1" '$1 == role { print $2; exit }'
 }
+
+# refute COMMAND...: fails when it succeeds (a plain `! command` in the middle of a test would be passed over).
+refute() {
+    if "$@"; then
+        echo "did not fail: $*" >&2
+        return 1
+    fi
+}

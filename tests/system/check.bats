@@ -1,0 +1,181 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# tsa check: each fault of a configuration and of what it names, told with its place, and all of them at once.
+
+load lab
+
+setup_file() { lab_start; }
+teardown_file() { lab_stop; }
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    cp "$LAB"/*.pem "$LAB"/*.key "$LAB/tsa.conf" .
+    chmod 600 ./*.key
+}
+
+# expect CODE TEXT...: what check says of tsa.conf
+expect() {
+    local code=$1 text
+    shift
+    run "$TSA" check -c tsa.conf
+    [ "$status" -eq "$code" ] || { echo "exit code $status"; echo "$output"; return 1; }
+    for text in "$@"; do
+        [[ "$output" == *"$text"* ]] || { echo "not said: $text"; echo "$output"; return 1; }
+    done
+}
+
+# number of lines of a kind in the last output
+count() { grep -c "^$1: " <<< "$output" || true; }
+
+change() { sed -i "$1" tsa.conf; }
+
+@test "a good one: 0, and the unproven clock is told" {
+    expect 0 "tsa.conf: good, 0 errors" 'warning: clock.source is "system"'
+    [ "$(count error)" -eq 0 ]
+    # Nothing was made.
+    [ ! -e ledger ]
+    [ ! -e run ]
+}
+
+@test "faults of the file: 78, with line and all at once" {
+    cat > tsa.conf << 'EOF'
+listem = "127.0.0.1:3161";
+node = 40000;
+units = (
+    {
+        name = "a/b";
+        key = "tsa.key";
+        chain = "chain.pem";
+        policy = "not one";
+    }
+);
+EOF
+    expect 78 "error: tsa.conf:1: unknown setting \`listem'; did you mean \`listen'?" "error: tsa.conf:2: \`node' is 40000" \
+        "error: tsa.conf:5: \`units[0].name'" "error: tsa.conf:8: \`units[0].policy'"
+    [ "$(count error)" -eq 4 ]
+}
+
+@test "an included file is told by its own name and line" {
+    echo 'nod = 1;' > more.conf
+    echo '@include "more.conf"' >> tsa.conf
+    expect 78 "more.conf:1: unknown setting \`nod'"
+}
+
+@test "no file, a folder, bad syntax" {
+    run "$TSA" check -c none.conf
+    [ "$status" -eq 78 ]
+    [[ "$output" == *"none.conf"* ]]
+    run "$TSA" check -c .
+    [ "$status" -eq 78 ]
+    echo 'listen = ( ;' > tsa.conf
+    expect 78 "tsa.conf:1:"
+}
+
+@test "the key: missing, open to others, not a key, of another certificate" {
+    rm tsa.key
+    expect 1 "error: unit lab: can not open the key tsa.key: No such file"
+    [ "$(count error)" -eq 1 ]
+    cp "$LAB/tsa.key" . && chmod 644 tsa.key
+    expect 1 "mode 0644" "chmod 600"
+    [ "$(count error)" -eq 1 ]
+    echo nonsense > tsa.key && chmod 600 tsa.key
+    expect 1 "error: unit lab: tsa.key: this is no private key"
+    [ "$(count error)" -eq 1 ]
+    cp codesign.key tsa.key
+    expect 1 "does not belong to the certificate"
+    [ "$(count error)" -eq 1 ]
+    rm tsa.key && mkdir tsa.key
+    expect 1 "is no file"
+}
+
+@test "certificates: missing, empty, not for timestamps, broken chain, another root" {
+    rm chain.pem
+    expect 1 "chain.pem"
+    [ "$(count error)" -eq 1 ]
+    : > chain.pem
+    expect 1 "chain.pem holds no certificate"
+    cp codesign.pem chain.pem && cp codesign.key tsa.key
+    expect 1 "timeStamping"
+    cp "$LAB/tsa.key" . && cp "$LAB/chain.pem" .
+    openssl x509 -in chain.pem -out chain.pem.1 && mv chain.pem.1 chain.pem
+    expect 1 "was not issued by the root"
+    cp "$LAB/chain.pem" .
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -subj '/CN=Other' -days 30 -out root.pem 2> /dev/null
+    expect 1 "was not issued by the root"
+}
+
+@test "dates: expired, not valid yet, soon over" {
+    [ -z "${TSA_SANITIZED-}" ] || skip "faketime and sanitizers do not go together"
+    command -v faketime > /dev/null || skip "faketime is not installed (conf/install-deps test)"
+    run faketime '2060-01-01' "$TSA" check -c tsa.conf
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"expired on"* ]]
+    run faketime '2001-01-01' "$TSA" check -c tsa.conf
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"is valid from"* ]]
+    local end
+    end=$(date -u -d "$(openssl x509 -in chain.pem -noout -enddate | cut -d= -f2) - 5 days" '+%Y-%m-%d %H:%M:%S')
+    run faketime "$end" "$TSA" check -c tsa.conf
+    [[ "$output" == *"warning: "*"expires in"* ]]
+}
+
+@test "folders: the ledger's is a file, or can not be made" {
+    touch ledger
+    expect 1 "error: ledger.dir: ledger is no folder"
+    rm ledger
+    change 's#dir = "ledger"#dir = "no/such/ledger"#'
+    expect 1 "error: ledger.dir: neither no/such/ledger nor the folder above is there"
+    [ "$(count error)" -eq 1 ]
+}
+
+@test "a disk that is full is told" {
+    [ "$(id -u)" -eq 0 ] || skip "mounts need root"
+    mkdir small
+    mount -t tmpfs -o size=1m none small 2> /dev/null || skip "no tmpfs here"
+    change 's#dir = "ledger"#dir = "small/ledger"#'
+    run "$TSA" check -c tsa.conf
+    umount small
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"error: ledger.dir: small/ledger has room for"* ]]
+}
+
+@test "accounts that are not there are told where they count" {
+    change 's#front = "60931"#front = "no-such-account"#'
+    if [ "$(id -u)" -eq 0 ]; then
+        expect 1 "error: users.front: there is no account \`no-such-account'" "systemd-sysusers"
+        [ "$(count error)" -eq 1 ]
+        change 's#front = "no-such-account"#front = "root"#'
+        expect 0 "warning: users.front is root"
+    else
+        expect 0
+    fi
+}
+
+@test "an example policy outside the lab is told" {
+    [ -z "${TSA_SANITIZED-}" ] || skip "once is enough"
+    openssl req -x509 -newkey rsa:3072 -nodes -keyout r.key -subj '/CN=Own Root' -days 4000 -out root.pem 2> /dev/null
+    openssl req -newkey rsa:3072 -nodes -keyout tsa.key -subj '/CN=Own TSA' -out tsa.csr 2> /dev/null
+    printf 'extendedKeyUsage=critical,timeStamping\nkeyUsage=critical,digitalSignature\nbasicConstraints=CA:false\n' > ext
+    openssl x509 -req -in tsa.csr -CA root.pem -CAkey r.key -days 400 -extfile ext -out chain.pem 2> /dev/null
+    chmod 600 tsa.key
+    expect 0 "warning: unit lab: policy 2.999.3161.1 is of the arc of examples"
+}
+
+@test "several faults at once: each is told once" {
+    rm tsa.key
+    rm root.pem
+    touch ledger
+    expect 1 "tsa.key" "root.pem" "ledger"
+    [ "$(count error)" -eq 3 ]
+}
+
+@test "a start refuses what check refuses, with the same words" {
+    chmod 644 tsa.key
+    run "$TSA" run -c tsa.conf
+    [ "$status" -eq 78 ]
+    [[ "$output" == *"mode 0644"* ]]
+    [ ! -e run ]
+    run "$TSA" run -c none.conf
+    [ "$status" -eq 78 ]
+}

@@ -1,0 +1,81 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# The jails as the kernel shows them: account, no new privileges, filter, no dump, capabilities, and which files and sockets a role holds.
+
+load lab
+
+setup_file() { lab_start; }
+teardown_file() { lab_stop; }
+
+field() { # PID NAME
+    sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
+}
+
+# descriptors PID: what each one is
+descriptors() { find "/proc/$1/fd" -type l -printf '%l\n'; }
+
+@test "every role has no new privileges and a filter" {
+    for role in front issuer clock; do
+        pid=$(lab_pid $role)
+        [ "$(field "$pid" NoNewPrivs)" = 1 ]
+        [ "$(field "$pid" Seccomp)" = 2 ]
+    done
+}
+
+@test "every role is an account of its own, without capabilities and groups" {
+    [ "$(id -u)" -eq 0 ] || skip "accounts are changed where it is started as root"
+    local uid=60931
+    for role in front issuer clock; do
+        pid=$(lab_pid $role)
+        [ "$(field "$pid" Uid | tr -s '\t' ' ')" = "$uid $uid $uid $uid" ] || { echo "$role: $(field "$pid" Uid)"; false; }
+        [ "$(field "$pid" Gid | tr -s '\t' ' ')" = "$uid $uid $uid $uid" ]
+        [ "$(field "$pid" Groups | tr -d ' ')" = "$uid" ]
+        [ "$(field "$pid" CapPrm)" = 0000000000000000 ]
+        [ "$(field "$pid" CapEff)" = 0000000000000000 ]
+        uid=$((uid + 1))
+    done
+}
+
+@test "no role can be dumped or looked into" {
+    for role in front issuer clock; do
+        pid=$(lab_pid $role)
+        # What belongs to a process that can not be dumped belongs to root (proc(5)).
+        [ "$(stat -c %u "/proc/$pid/mem")" = 0 ]
+        [ "$(sed -n 's/^Max core file size *\([^ ]*\) *\([^ ]*\).*/\1 \2/p' "/proc/$pid/limits")" = "0 0" ]
+        if [ "$(id -u)" -ne 0 ]; then
+            refute cat "/proc/$pid/environ" > /dev/null 2>&1
+        fi
+    done
+}
+
+@test "the front holds no file at all, the issuer no network" {
+    [ "$(id -u)" -eq 0 ] || skip "only root sees what they hold"
+    cd "$BATS_TEST_TMPDIR"
+    for role in front issuer clock; do descriptors "$(lab_pid $role)" > $role.fds; done
+    refute grep -F "$LAB/" front.fds
+    grep -qF "$LAB/ledger" issuer.fds
+    refute grep -F tsa.key issuer.fds
+    refute grep -F "$LAB/ledger" clock.fds
+    refute grep -F tsa.key clock.fds
+
+    # Sockets by inode: listening or connected ones are in the tables of TCP.
+    for role in front issuer clock; do sed -n 's/^socket:\[\(.*\)\]$/\1/p' $role.fds > $role.sockets; done
+    refute grep -hwf issuer.sockets /proc/net/tcp /proc/net/udp
+    refute grep -hwf clock.sockets /proc/net/tcp /proc/net/udp
+    grep -hwf front.sockets /proc/net/tcp | grep -q ' 0A '
+}
+
+@test "the name of a role stands where ps and top look" {
+    for role in front issuer clock; do
+        [ "$(field "$(lab_pid $role)" Name)" = "tsa-$role" ]
+    done
+}
+
+@test "a role that is started by hand is refused" {
+    run "$TSA" @issuer
+    [ "$status" -ne 0 ]
+    run "$TSA" @nothing
+    [ "$status" -eq 64 ]
+    [[ "$output" == *"by tsa itself only"* ]]
+}

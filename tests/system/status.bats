@@ -1,0 +1,116 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# tsa status: what a running authority says of itself, for people and for programs, and the exit codes.
+
+load lab
+
+setup_file() { lab_start; }
+teardown_file() { lab_stop; }
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    head -c 100 /dev/urandom > data
+}
+
+stamp() {
+    openssl ts -query -data data -sha256 -out data.tsq 2> /dev/null
+    curl -sS --fail -H 'Content-Type: application/timestamp-query' --data-binary @data.tsq -o data.tsr "$URL"
+}
+
+json() { "$TSA" status -c "$LAB/tsa.conf" --json | jq -r "$1"; }
+
+@test "JSON: state, roles, units, clock, record" {
+    [ "$(json .state)" = ready ]
+    [ "$(json .ready)" = true ]
+    [ "$(json .pid)" = "$LAB_PID" ]
+    [ "http://$(json '.listen[0]')/" = "$URL" ]
+    [ "$(json '[.roles[].role] | sort | join(" ")')" = "clock front issuer" ]
+    for role in issuer clock front; do
+        [ "$(json ".roles[] | select(.role == \"$role\") | .pid")" = "$(lab_pid $role)" ]
+    done
+    [ "$(json '.units[0].name')" = lab ]
+    [ "$(json '.units[0].policy')" = 2.999.3161.1 ]
+    [ "$(json '.units[0].certificate.days_left')" -gt 300 ]
+    [ "$(json .clock.state)" != stop ]
+    [ "$(json .clock.proven)" = false ]
+}
+
+@test "tokens and refusals are counted" {
+    local before refused
+    before=$(json .ledger.records)
+    refused=$(json .tokens.refused)
+    stamp
+    stamp
+    [ "$(json .ledger.records)" -eq $((before + 2)) ]
+    [ "$(json .tokens.rfc3161)" -ge 2 ]
+    [ "$(json .tokens.refused)" -ge "$refused" ]
+    [[ "$(json .tokens.last_time)" == 20*Z ]]
+}
+
+@test "text for people: one screen that names everything" {
+    run "$TSA" status -c "$LAB/tsa.conf"
+    [ "$status" -eq 0 ]
+    [[ "$output" == "ready "* ]]
+    for word in process clock record tokens unit issuer front; do
+        grep -q "^$word " <<< "$output" || { echo "$output"; false; }
+    done
+    [[ "$output" == *"not proven (system)"* ]]
+}
+
+@test "--run names the folder itself; the usual places are found" {
+    "$TSA" status --run "$LAB/run" > /dev/null
+    [ ! -e /etc/tsa/tsa.conf ] || skip "this machine has a configuration of its own"
+    ln -s "$LAB" lab
+    "$TSA" status > /dev/null
+}
+
+@test "not ready is 1, with the reason: the clock has stopped, and comes back" {
+    local clock tries
+    clock=$(lab_pid clock)
+    kill -STOP "$clock"
+    tries=100
+    until [ "$(json .ready)" = false ]; do
+        [ $((tries -= 1)) -gt 0 ] || { kill -CONT "$clock"; false; }
+        sleep 0.1
+    done
+    run "$TSA" status -c "$LAB/tsa.conf"
+    kill -CONT "$clock"
+    [ "$status" -eq 1 ]
+    [[ "$output" == "not-ready"*clock* ]]
+    tries=100
+    until [ "$(json .ready)" = true ]; do
+        [ $((tries -= 1)) -gt 0 ]
+        sleep 0.1
+    done
+    stamp
+}
+
+@test "an issuer that hangs does not hang the status" {
+    local issuer
+    issuer=$(lab_pid issuer)
+    kill -STOP "$issuer"
+    run timeout 5 "$TSA" status -c "$LAB/tsa.conf"
+    kill -CONT "$issuer"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"issuer   no answer"* ]]
+    stamp
+}
+
+@test "nothing runs: 69; no configuration: 78; wrong option: 64" {
+    mkdir run
+    run "$TSA" status --run run
+    [ "$status" -eq 69 ]
+    [[ "$output" == *"no authority answers in run"* ]]
+    run "$TSA" status --run none
+    [ "$status" -eq 69 ]
+    run "$TSA" status -c none.conf
+    [ "$status" -eq 78 ]
+    run "$TSA" status --jsn
+    [ "$status" -eq 64 ]
+    [[ "$output" == *"did you mean --json?"* ]]
+}
+
+@test "the control socket is its owner's alone" {
+    [ "$(stat -c %a "$LAB/run/control")" = 600 ]
+}
