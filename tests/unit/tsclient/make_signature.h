@@ -29,14 +29,16 @@ static inline void make_attribute(struct wbuf *w, enum oid type, struct bytes va
     der_close(w, sequence);
 }
 
-/* SpcIndirectDataContent with its SEQUENCE; *out_at is where its contents start in w. */
+/* SpcIndirectDataContent with its SEQUENCE. */
 static inline void make_indirect(struct wbuf *w, struct bytes file_digest)
 {
-    static const uint8_t image_data[] = {0x30, 0x03, 0x03, 0x01, 0x00};
+    /* SpcPeImageData { flags, [0] link to [2] file [0] "<<<Obsolete>>>" in UTF-16 } as every signer writes it. */
+    static const char image_data[] = "\x30\x25\x03\x01\x00\xa0\x20\xa2\x1e\x80\x1c"
+                                     "\0<\0<\0<\0O\0b\0s\0o\0l\0e\0t\0e\0>\0>\0>";
     size_t all = der_open(w, DER_SEQUENCE), part = der_open(w, DER_SEQUENCE);
 
     oid_put(w, OID_SPC_PE_IMAGE_DATA);
-    wbuf_put(w, bytes_of(image_data, sizeof image_data));
+    wbuf_put(w, bytes_of(image_data, sizeof image_data - 1));
     der_close(w, part);
     part = der_open(w, DER_SEQUENCE);
     digest_put_algorithm(w, DIGEST_SHA256, true);
