@@ -1,0 +1,184 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# kill -9 of each role while clients stamp: back within a second; every request is answered or its connection ends, none waits for ever; and
+# every token that a client holds stands in the record, once. TSA_LONG=1 kills more often.
+
+load lab
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    LAB=$BATS_TEST_TMPDIR/lab
+    lab_start
+    head -c 100 /dev/urandom > data
+    openssl ts -query -data data -sha256 -out data.tsq 2> /dev/null
+    mkdir replies
+    CLIENTS=
+}
+teardown() {
+    for pid in $CLIENTS; do kill "$pid" 2> /dev/null || true; done
+    lab_stop
+}
+
+# clients NUM: that many clients stamp one after the other until `stop` is there; each writes "code exit seconds" per request to clients.log
+clients() {
+    local i
+    rm -f stop
+    : > clients.log
+    for i in $(seq "$1"); do
+        client "$i" 3>&- &
+        CLIENTS="$CLIENTS $!"
+    done
+}
+client() {
+    local round=0
+    while [ ! -e stop ]; do
+        round=$((round + 1))
+        # 50 requests on one connection; what fails does not end the others.
+        curl -sS -m 10 -H 'Content-Type: application/timestamp-query' --data-binary @data.tsq \
+            -o "replies/$1-$round-#1.tsr" -w '%{http_code} %{exitcode} %{time_total} %{content_type}\n' "${URL}?[1-50]" \
+            >> clients.log 2>> clients.err || true
+    done
+}
+clients_end() {
+    local pid
+    : > stop
+    for pid in $CLIENTS; do wait "$pid" || true; done
+    CLIENTS=
+}
+
+# await_new ROLE PID: another process has that role and is ready, within a second of the call
+await_new() {
+    local begin now
+    begin=$(date +%s%3N)
+    while :; do
+        now=$("$TSA" status -c "$LAB/tsa.conf" --json |
+            jq -r ".roles[] | select(.role == \"$1\" and .ready and .pid != $2) | .pid")
+        if [ -n "$now" ]; then break; fi
+        [ $(($(date +%s%3N) - begin)) -lt 3000 ] || { echo "no new $1"; cat "$LAB.log/err"; return 1; }
+    done
+    BACK_MS=$(($(date +%s%3N) - begin))
+    echo "$1 is back after $BACK_MS ms"
+    [ -n "${TSA_SANITIZED-}" ] || [ "$BACK_MS" -lt 1000 ]
+}
+
+# Every line of the log is an answer, or a connection that ended: 52 nothing came, 55 56 it was reset, 18 it broke off in the middle.
+check_log() {
+    local num
+    num=$(wc -l < clients.log)
+    echo "$num requests: $(awk '{ print $1, $2 }' clients.log | sort | uniq -c | sort -rn | tr -s '\n ' '; ')"
+    [ "$num" -ge 100 ]
+    awk '!(($1 == 200 && $2 == 0) || ($1 == 503 && $2 == 0) || $2 == 52 || $2 == 55 || $2 == 56 || $2 == 18) { print; bad = 1 } END { exit bad }' clients.log
+    # Silence would be 10 s and exit code 28.
+    awk '$3 > 5 { print "slow:", $0; bad = 1 } END { exit bad }' clients.log
+}
+
+# Every granted token of a client has its record, and no serial number stands there twice.
+check_record() {
+    find replies -name '*.tsr' -size +0 -print0 | xargs -0 "$TSA_TOOLS/tsr_list" > list || { grep malformed list; return 1; }
+    sed -n 's/^granted //p' list | sort > held
+    "$TSA_TOOLS/ledger_dump" "$LAB/ledger" | jq -r '.serial // empty' | sort > recorded
+    echo "$(wc -l < held) tokens held, $(wc -l < recorded) recorded, refusals: $(grep -c '^refused' list || true)"
+    [ "$(wc -l < held)" -ge 50 ]
+    [ -z "$(uniq -d recorded)" ]
+    [ -z "$(uniq -d held)" ]
+    [ -z "$(comm -23 held recorded)" ]
+}
+
+# kill_often ROLE TIMES
+kill_often() {
+    local pid i
+    for i in $(seq "$2"); do
+        sleep "0.$((RANDOM % 5 + 2))"
+        pid=$(lab_pid "$1")
+        kill -KILL "$pid"
+        await_new "$1" "$pid"
+    done
+}
+
+times=$([ -n "${TSA_LONG-}" ] && echo 8 || echo 3)
+
+@test "front killed under load" {
+    clients 3
+    kill_often front "$times"
+    sleep 0.5
+    clients_end
+    check_log
+    check_record
+    grep -q 'the front (process [0-9]*) died: killed by SIGKILL' "$LAB.log/err"
+}
+
+@test "issuer killed under load" {
+    clients 3
+    kill_often issuer "$times"
+    sleep 0.5
+    clients_end
+    check_log
+    check_record
+    # The front lives on: who asked meanwhile was refused or waited, and nobody lost the connection.
+    [ "$("$TSA" status -c "$LAB/tsa.conf" --json | jq '.roles[] | select(.role == "front") | .starts')" -eq 1 ]
+}
+
+@test "clock killed under load: nobody notices" {
+    clients 2
+    kill_often clock "$times"
+    sleep 0.5
+    clients_end
+    check_log
+    check_record
+    awk '!($1 == 200 && $2 == 0) { print; bad = 1 } END { exit bad }' clients.log
+    [ "$(grep -c '^refused' list || true)" -eq 0 ]
+}
+
+@test "all roles killed at once" {
+    clients 2
+    sleep 0.3
+    local front
+    front=$(lab_pid front)
+    lab_roles | awk '{ print $2 }' | xargs kill -KILL
+    await_new front "$front"
+    sleep 0.5
+    clients_end
+    check_log
+    check_record
+}
+
+@test "several fronts: one is killed, the others go on" {
+    lab_stop
+    sed -i '1i fronts = 3;' "$LAB/tsa.conf"
+    lab_start
+    [ "$(lab_roles | grep -c '^front ')" -eq 3 ]
+    clients 3
+    kill_often front 2
+    sleep 0.5
+    clients_end
+    check_log
+    check_record
+    [ "$(lab_roles | grep -c '^front ')" -eq 3 ]
+}
+
+@test "SIGTERM under load: what is held is recorded" {
+    clients 3
+    sleep 1
+    kill -TERM "$LAB_PID"
+    lab_await_end "$LAB_PID"
+    clients_end
+    # 7: nobody listens any more.
+    awk '!(($1 == 200 && $2 == 0) || $2 == 7 || $2 == 52 || $2 == 55 || $2 == 56) { print; bad = 1 } END { exit bad }' clients.log
+    check_record
+    lab_start
+}
+
+@test "a role that can not live ends the authority with a clear text" {
+    local pid i
+    for i in $(seq 12); do
+        pid=$(lab_pid clock)
+        if [ -n "$pid" ]; then kill -KILL "$pid" 2> /dev/null || true; fi
+        sleep 0.6
+        kill -0 "$LAB_PID" 2> /dev/null || break
+    done
+    lab_await_end "$LAB_PID"
+    grep -q 'the clock died 10 times within 60 seconds: giving up' "$LAB.log/err"
+    refute pgrep -P "$LAB_PID"
+    lab_start
+}
