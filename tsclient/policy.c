@@ -133,6 +133,14 @@ static bool is_inside_validity(const struct cert *cert, struct gentime time)
     return cert->der.len > 0 && cert_check_time(cert, time) == RC_OK;
 }
 
+/* A note even for MD5: old authorities used it, and Windows takes it. */
+static void note_weak_stamp(struct reasons *reasons, enum digest alg)
+{
+    if (alg == DIGEST_MD5 || alg == DIGEST_SHA1) {
+        reasons_add(reasons, REASON_WEAK_DIGEST, RC_OK);
+    }
+}
+
 static void judge_stamp(struct judge *j)
 {
     const struct policy_stamp *stamp = &j->out->stamp;
@@ -148,7 +156,8 @@ static void judge_stamp(struct judge *j)
                     stamp->rc);
         return;
     }
-    note_weak(reasons, stamp->digest == DIGEST_MD5 ? DIGEST_SHA1 : stamp->digest);
+    note_weak_stamp(reasons, stamp->digest);
+    note_weak_stamp(reasons, stamp->report.signer.digest);
     if (policy_stamp_is_lab_time(stamp)) {
         reasons_add(reasons, REASON_LAB_TIME, RC_OK);
     }
