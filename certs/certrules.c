@@ -6,16 +6,12 @@
 #include "certs/certrules.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <openssl/err.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
-
 #include "certs/certext.h"
+#include "certs/certlib.h"
 #include "certs/keyfile.h"
 #include "tsa/wire/chain.h"
 
@@ -161,29 +157,6 @@ static void rule_key_kind(const struct facts *f, struct certrules *out)
 
 /* ---- the chain ---- */
 
-static X509 *x509_of(struct bytes der)
-{
-    const unsigned char *at = der.data;
-
-    return der.len > 0 && der.len <= LONG_MAX ? d2i_X509(NULL, &at, (long)der.len) : NULL;
-}
-
-static bool is_issued_by(const struct cert *subject_cert, const struct cert *issuer_cert)
-{
-    X509 *subject, *issuer;
-    bool good;
-
-    ERR_set_mark();
-    subject = x509_of(subject_cert->der);
-    issuer = x509_of(issuer_cert->der);
-    good = subject && issuer && X509_check_issued(issuer, subject) == X509_V_OK &&
-           X509_verify(subject, X509_get0_pubkey(issuer)) == 1;
-    X509_free(subject);
-    X509_free(issuer);
-    ERR_pop_to_mark();
-    return good;
-}
-
 static bool can_be_ordered(const struct facts *f)
 {
     struct bytes certs[CERTRULES_MAX_CHAIN];
@@ -199,7 +172,7 @@ static void rule_order(const struct facts *f, struct certrules *out)
     char name[NAME], next[NAME];
 
     for (size_t i = 0; i + 1 < f->num; i++) {
-        if (is_issued_by(&f->certs[i], &f->certs[i + 1])) {
+        if (certlib_is_issued_by(f->certs[i].der, f->certs[i + 1].der)) {
             continue;
         }
         if (can_be_ordered(f)) {
@@ -229,7 +202,8 @@ static void rule_root(const struct facts *f, struct certrules *out)
             "%zu octets",
             name_of(last, name), last->der.len);
     }
-    if (f->has_root && !bytes_equal(f->root.der, last->der) && !is_issued_by(last, &f->root)) {
+    if (f->has_root && !bytes_equal(f->root.der, last->der) &&
+        !certlib_is_issued_by(last->der, f->root.der)) {
         add(out, CERTRULES_ERROR, RC_CHAIN_BROKEN,
             "the last certificate of the chain (%s) was not issued by the root (%s)", name_of(last, name),
             name_of(&f->root, issuer));

@@ -5,14 +5,15 @@
  */
 #include "certs/issue.h"
 
-#include <limits.h>
-#include <string.h>
+#include <stdio.h>
 
 #include <openssl/conf.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+
+#include "certs/certlib.h"
 
 #define TEXT_MAX 1000
 
@@ -98,19 +99,23 @@ static bool add_key_usage(const struct making *m)
         unsigned bit;
         const char *name;
     } usages[] = {
-        {CERT_USAGE_DIGITAL_SIGNATURE, ",digitalSignature"},
-        {CERT_USAGE_NON_REPUDIATION, ",nonRepudiation"},
-        {CERT_USAGE_KEY_CERT_SIGN, ",keyCertSign"},
-        {CERT_USAGE_CRL_SIGN, ",cRLSign"},
+        {CERT_USAGE_DIGITAL_SIGNATURE, "digitalSignature"},
+        {CERT_USAGE_NON_REPUDIATION, "nonRepudiation"},
+        {CERT_USAGE_KEY_CERT_SIGN, "keyCertSign"},
+        {CERT_USAGE_CRL_SIGN, "cRLSign"},
     };
-    char text[TEXT_MAX] = "critical";
+    char storage[TEXT_MAX];
+    struct wbuf text;
 
+    wbuf_init_fixed(&text, storage, sizeof storage);
+    wbuf_put_text(&text, "critical");
     for (size_t i = 0; i < sizeof usages / sizeof *usages; i++) {
         if (m->issue->key_usage & usages[i].bit) {
-            strcat(text, usages[i].name);
+            wbuf_printf(&text, ",%s", usages[i].name);
         }
     }
-    return m->issue->key_usage == 0 || add_extension(m, NID_key_usage, text);
+    wbuf_put_u8(&text, '\0');
+    return m->issue->key_usage == 0 || add_extension(m, NID_key_usage, storage);
 }
 
 static bool add_purposes(const struct making *m)
@@ -148,7 +153,7 @@ static bool add_extensions(const struct making *m)
            add_extension(m, NID_authority_key_identifier, "keyid:always");
 }
 
-/* ---- signing and the way out ---- */
+/* ---- signing ---- */
 
 /* Without a digest libcrypto would choose one. */
 static bool sign(const struct making *m)
@@ -166,21 +171,9 @@ static bool make(const struct making *m)
            set_times(m) && X509_set_pubkey(m->cert, m->issue->key) == 1 && add_extensions(m) && sign(m);
 }
 
-static enum rc put(const X509 *cert, struct wbuf *out)
-{
-    int len = i2d_X509(cert, NULL);
-    uint8_t *at = len > 0 ? wbuf_reserve(out, (size_t)len) : NULL;
-
-    if (at) {
-        (void)i2d_X509(cert, &at);
-    }
-    return len > 0 ? wbuf_rc(out) : RC_CRYPTO;
-}
-
 enum rc issue_certificate(const struct issue *issue, struct wbuf *out)
 {
     struct making m = {.issue = issue, .cert = X509_new()};
-    const unsigned char *at = issue->issuer.data;
     enum rc rc = RC_CRYPTO;
 
     if (!m.cert) {
@@ -189,12 +182,12 @@ enum rc issue_certificate(const struct issue *issue, struct wbuf *out)
     ERR_set_mark();
     m.issuer = m.cert;
     if (issue->issuer.len > 0) {
-        m.issuer = issue->issuer.len <= LONG_MAX ? d2i_X509(NULL, &at, (long)issue->issuer.len) : NULL;
+        m.issuer = certlib_x509(issue->issuer);
     }
     if (!m.issuer) {
         rc = RC_CERT_MALFORMED;
     } else if (make(&m)) {
-        rc = put(m.cert, out);
+        rc = certlib_put(out, m.cert);
     }
     if (m.issuer != m.cert) {
         X509_free(m.issuer);

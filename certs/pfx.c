@@ -8,22 +8,16 @@
 
 #include <openssl/err.h>
 #include <openssl/pkcs12.h>
-#include <openssl/x509.h>
+
+#include "certs/certlib.h"
 
 #define ITERATIONS_OLD    2048
 #define ITERATIONS_STRONG 100000
 #define CERTS_LIMIT       (1u << 20)
 
-static X509 *x509_of(struct bytes der)
-{
-    const unsigned char *at = der.data;
-
-    return der.len > 0 && der.len <= LONG_MAX ? d2i_X509(NULL, &at, (long)der.len) : NULL;
-}
-
 static bool push(STACK_OF(X509) * stack, struct bytes der)
 {
-    X509 *cert = x509_of(der);
+    X509 *cert = certlib_x509(der);
 
     if (cert && sk_X509_push(stack, cert) > 0) {
         return true;
@@ -39,7 +33,7 @@ static PKCS12 *make(const struct pfx *pfx, const char *password, enum pfx_streng
     int pbe = old ? NID_pbe_WithSHA1And3_Key_TripleDES_CBC : NID_aes_256_cbc;
     int iterations = old ? ITERATIONS_OLD : ITERATIONS_STRONG;
     STACK_OF(X509) *chain = sk_X509_new_null();
-    X509 *leaf = x509_of(pfx->leaf);
+    X509 *leaf = certlib_x509(pfx->leaf);
     PKCS12 *made = NULL;
     bool good = chain && leaf;
 
@@ -77,16 +71,6 @@ enum rc pfx_build(const struct pfx *pfx, const char *password, enum pfx_strength
     return len > 0 ? wbuf_rc(out) : RC_CRYPTO;
 }
 
-static void put(struct wbuf *out, const X509 *cert)
-{
-    int len = i2d_X509(cert, NULL);
-    uint8_t *at = len > 0 ? wbuf_reserve(out, (size_t)len) : NULL;
-
-    if (at) {
-        (void)i2d_X509(cert, &at);
-    }
-}
-
 /* As DER in a row, which certfile takes apart again. */
 static enum rc take_certs(const X509 *leaf, const STACK_OF(X509) * others, struct certfile *out)
 {
@@ -94,11 +78,10 @@ static enum rc take_certs(const X509 *leaf, const STACK_OF(X509) * others, struc
     enum rc rc;
 
     wbuf_init(&row, CERTS_LIMIT);
-    put(&row, leaf);
-    for (int i = 0; i < sk_X509_num(others); i++) {
-        put(&row, sk_X509_value(others, i));
+    rc = certlib_put(&row, leaf);
+    for (int i = 0; rc == RC_OK && i < sk_X509_num(others); i++) {
+        rc = certlib_put(&row, sk_X509_value(others, i));
     }
-    rc = wbuf_rc(&row);
     rc = rc == RC_OK ? certfile_parse(wbuf_bytes(&row), out) : rc;
     wbuf_clear(&row);
     return rc;
