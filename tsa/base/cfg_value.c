@@ -281,7 +281,7 @@ static bool get_strings(struct cfg_walk *walk, const struct cfg_field *field, co
 static bool get_words(struct cfg_walk *walk, const struct cfg_field *field, const config_setting_t *setting,
                       void *to)
 {
-    size_t num = num_elements(setting), index;
+    size_t num = num_elements(setting), index = 0;
     unsigned bits = 0;
     bool good = all_strings(walk, field, setting);
 

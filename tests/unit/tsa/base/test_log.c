@@ -209,7 +209,8 @@ static void lines_do_not_mix(void **state)
     }
     (void)written();
     for (char *p = strtok(line, "\n"); p; p = strtok(NULL, "\n"), num++) {
-        assert_int_equal(strncmp(p, "time=" TIME " level=info msg=\"", strlen("time=" TIME " level=info msg=\"")), 0);
+        assert_int_equal(
+            strncmp(p, "time=" TIME " level=info msg=\"", strlen("time=" TIME " level=info msg=\"")), 0);
         assert_string_equal(p + strlen(p) - 8, "be seen\"");
     }
     assert_int_equal(num, 400);
