@@ -531,12 +531,54 @@ static void what_is_no_leftover_is_left_alone(void **state)
     assert_int_equal(unlink(".way.tsa-new"), 0);
     assert_int_equal(mkdir(".way.tsa-new", 0755), 0);
     assert_int_equal(safefile_write("way", bytes_str("new"), 0600), RC_IO);
+}
+
+/* What a killed run may leave: already read-only, or already its owner's. */
+static void leftovers_with_the_targets_mode_and_owner_are_removed(void **state)
+{
+    (void)state;
+    put(".ro.tsa-new", "half");
+    assert_int_equal(chmod(".ro.tsa-new", 0444), 0);
     if (geteuid() == 0) {
-        put(".theirs.tsa-new", "x");
-        assert_int_equal(chown(".theirs.tsa-new", 12345, 12345), 0);
-        assert_int_equal(safefile_write("theirs", bytes_str("new"), 0600), RC_IO);
-        assert_holds(".theirs.tsa-new", "x");
+        assert_int_equal(chown(".ro.tsa-new", 12345, 12345), 0);
     }
+    assert_int_equal(safefile_write("ro", bytes_str("new"), 0600), RC_OK);
+    assert_holds("ro", "new");
+    assert_false(is_there(".ro.tsa-new"));
+}
+
+/* An ordinary user neither removes what is somebody else's, nor gets past it, nor changes what is not his. */
+static void strangers_files_stay(void **state)
+{
+    int status;
+    pid_t pid;
+    (void)state;
+
+    if (geteuid() != 0) {
+        skip();
+    }
+    assert_int_equal(mkdir("shared", 0777), 0);
+    assert_int_equal(chmod("shared", 0777), 0);
+    assert_int_equal(chmod(".", 0755), 0);
+    put("shared/.theirs.tsa-new", "x");
+    put("shared/owned", "0123456789");
+    pid = fork();
+    if (pid == 0) {
+        bool good = setgid(54321) == 0 && setuid(54321) == 0 &&
+                    safefile_write("shared/theirs", bytes_str("new"), 0600) == RC_IO &&
+                    strstr(safefile_error_text(), ".theirs.tsa-new beside it is in the way") &&
+                    edit("shared/owned", "shared/owned", false) == RC_IO &&
+                    strstr(safefile_error_text(), "can not keep the owner of shared/owned") &&
+                    edit("shared/owned", "shared/copy", false) == RC_OK;
+        _exit(good ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_holds("shared/.theirs.tsa-new", "x");
+    assert_holds("shared/owned", "0123456789");
+    assert_holds("shared/copy", "<01XY56789>");
+    assert_int_equal(stat_of("shared/copy").st_uid, 54321);
+    assert_false(is_there("shared/.owned.tsa-new"));
 }
 
 #define WHOLE 100000
@@ -625,6 +667,8 @@ int main(void)
         cmocka_unit_test(leftovers_are_removed),
         cmocka_unit_test(a_file_that_is_being_written_is_left_alone),
         cmocka_unit_test(what_is_no_leftover_is_left_alone),
+        cmocka_unit_test(leftovers_with_the_targets_mode_and_owner_are_removed),
+        cmocka_unit_test(strangers_files_stay),
         cmocka_unit_test(a_kill_at_any_moment_leaves_a_whole_file),
     };
 
