@@ -264,6 +264,7 @@ static const int instrument_calls[] = {
     SCMP_SYS(getcwd),
     SCMP_SYS(mkdir),
     SCMP_SYS(getdents),
+    SCMP_SYS(getdents),
     SCMP_SYS(getdents64),
     SCMP_SYS(ftruncate),
     SCMP_SYS(mmap),
