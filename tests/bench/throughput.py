@@ -38,7 +38,7 @@ node = 1;
 fronts = {fronts};
 signers = {signers};
 users = {{ front = ""; issuer = ""; clock = ""; }};
-log = {{ level = "warning"; }};
+log = {{ level = "notice"; }};
 clock = {{ source = "system"; }};
 ledger = {{ dir = "{dir}/ledger"; }};
 units = ( {{
@@ -70,12 +70,13 @@ def make_authority(folder, key_args, fronts, signers):
 class Server:
     def __init__(self, tsa, folder):
         self.log = open(folder / "log", "wb")
-        self.process = subprocess.Popen([tsa, "run", "-c", str(folder / "tsa.conf")], stdout=subprocess.PIPE, stderr=self.log)
-        line = self.process.stdout.readline().decode()
-        found = re.match(r"ready (http://\S+)", line)
-        if not found:
-            sys.exit(f"the server did not get ready ({line!r}); its log:\n" + (folder / "log").read_text())
-        self.url = found[1]
+        self.process = subprocess.Popen([tsa, "run", "-c", str(folder / "tsa.conf")], stderr=self.log)
+        deadline = time.monotonic() + 10
+        while not (found := re.search(r"ready on (\S+)\"", (folder / "log").read_text())):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                sys.exit("the server did not get ready; its log:\n" + (folder / "log").read_text())
+            time.sleep(0.002)
+        self.url = f"http://{found[1]}/"
 
     def pids(self):
         pid = self.process.pid

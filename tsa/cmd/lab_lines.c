@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 #include "tsa/base/mem.h"
+#include "tsa/base/now.h"
 
-/* {dir} {url} {tsclient}: as on this machine; {net}: the URL as other machines type it. */
+/* {dir} {url} {tsclient}: as on this machine; {net}: the URL as other machines type it; {later}: a day in ten years. */
 static const char *const lines[] = {
     "",
     "Sign and stamp with osslsigncode (driver.sys is yours):",
@@ -23,10 +24,13 @@ static const char *const lines[] = {
     "-out signed-legacy.sys",
     "  osslsigncode add -ts {url} -in signed.sys -out stamped.sys",
     "  osslsigncode verify -in signed.sys -CAfile {dir}/root.pem -TSA-CAfile {dir}/root.pem",
-    "Stamp what is signed already, and judge it:",
-    "  {tsclient} stamp --tr {url} --ca {dir}/root.pem signed.sys",
-    "  {tsclient} stamp -t {url} --ca {dir}/root.pem signed.sys",
-    "  {tsclient} verify --ca {dir}/root.pem signed.sys",
+    "Stamp what is signed already (--tr RFC 3161, -t Authenticode), and judge it, ten years later too:",
+    "  osslsigncode sign -certs {dir}/codesign.pem -key {dir}/codesign.key -h sha256 -in driver.sys -out "
+    "plain.sys",
+    "  {tsclient} stamp --tr {url} --ca {dir}/root.pem plain.sys",
+    "  {tsclient} stamp -t {url} --ca {dir}/root.pem --replace plain.sys",
+    "  {tsclient} verify --ca {dir}/root.pem plain.sys",
+    "  {tsclient} verify --ca {dir}/root.pem --at {later} plain.sys",
     "Any file, with openssl and curl:",
     "  openssl ts -query -data driver.sys -sha256 -cert -out driver.tsq",
     "  curl -sS -H 'Content-Type: application/timestamp-query' --data-binary @driver.tsq -o driver.tsr {url}",
@@ -180,8 +184,22 @@ static char *find_client(const char *program)
     return out;
 }
 
+/* The day ten years from now, when the signing certificate has long expired. */
+static const char *find_later(char out[GENTIME_TEXT_MAX])
+{
+    struct gentime later = now_real();
+    size_t len;
+
+    later.sec += INT64_C(3653) * 86400;
+    if (gentime_build_iso(later, out, &len) == RC_OK && len > 10) {
+        out[10] = '\0';
+    }
+    return out;
+}
+
 void lab_lines_print(const struct lab_lines *lab, FILE *to)
 {
+    char later[GENTIME_TEXT_MAX] = "";
     char url[LISTENERS_URL_MAX], net[LISTENERS_URL_MAX];
     char *dir = quote(lab->dir), *client = find_client(lab->program);
     const bool is_open = find_net_url(lab->listeners, net);
@@ -190,6 +208,7 @@ void lab_lines_print(const struct lab_lines *lab, FILE *to)
         {"{url}", listeners_find_url(lab->listeners, url)},
         {"{net}", is_open ? net : url},
         {"{tsclient}", client},
+        {"{later}", find_later(later)},
         {"{password}", LAB_PFX_PASSWORD},
         {"{alias}", LAB_CODESIGN_NAME},
         {NULL, NULL},
