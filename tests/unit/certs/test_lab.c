@@ -7,11 +7,13 @@
 
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -321,6 +323,56 @@ static void half_made_folders_heal(void **state)
     }
 }
 
+/* From an empty folder, and while everything is renewed. */
+static void a_kill_at_any_moment_heals(void **state)
+{
+    int runs = getenv("TSA_LONG") ? 1000 : 20;
+    struct lab lab;
+    (void)state;
+
+    for (int i = 0; i < runs; i++) {
+        int64_t now = i % 8 * 14 * YEAR;
+        pid_t pid;
+
+        if (i % 4 == 0) {
+            assert_int_equal(run("rm -rf killed"), 0);
+        }
+        pid = fork();
+        if (pid == 0) {
+            _exit(lab_init(&lab, "killed") == RC_OK && lab_make(&lab, &quick, later(now)) == RC_OK ? 0 : 1);
+        }
+        assert_true(pid > 0);
+        usleep((useconds_t)(random() % 30000));
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        if (i % 2) {
+            make("killed", &quick, later(now), &lab);
+            assert_consistent(&lab, later(now));
+            lab_clear(&lab);
+        }
+    }
+}
+
+/* Two at once: one waits, and both find the same authority. */
+static void two_at_once_make_one_lab(void **state)
+{
+    struct lab lab;
+    pid_t pid;
+    int status;
+    (void)state;
+
+    pid = fork();
+    if (pid == 0) {
+        _exit(lab_init(&lab, "both") == RC_OK && lab_make(&lab, &quick, start) == RC_OK ? 0 : 1);
+    }
+    make("both", &quick, start, &lab);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_true(lab.num_notes == 0 || lab.num_notes == 12);
+    assert_consistent(&lab, start);
+    lab_clear(&lab);
+}
+
 static void only_the_missing_is_made(void **state)
 {
     struct lab lab;
@@ -483,6 +535,8 @@ int main(void)
         cmocka_unit_test(two_labs_look_different),
         cmocka_unit_test(what_is_old_is_renewed),
         cmocka_unit_test(half_made_folders_heal),
+        cmocka_unit_test(a_kill_at_any_moment_heals),
+        cmocka_unit_test(two_at_once_make_one_lab),
         cmocka_unit_test(only_the_missing_is_made),
         cmocka_unit_test(the_cas_keys_may_be_taken_away),
         cmocka_unit_test(what_is_not_the_labs_is_left_alone),

@@ -15,6 +15,7 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -491,6 +492,80 @@ static void a_full_disk_leaves_the_old_file(void **state)
     assert_true(good);
 }
 
+/* ---- calls that fail: these stand before libc's ---- */
+
+static struct fault {
+    int countdown, error; /* the call that brings it to 0 fails; negative: none */
+} fsync_fault = {-1, 0}, copy_fault = {-1, 0};
+
+static bool strikes(struct fault *fault)
+{
+    if (fault->countdown < 0 || fault->countdown-- > 0) {
+        return false;
+    }
+    errno = fault->error;
+    return true;
+}
+
+int fsync(int fd)
+{
+    return strikes(&fsync_fault) ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+ssize_t copy_file_range(int from, off64_t *from_at, int to, off64_t *to_at, size_t len, unsigned flags)
+{
+    /* In small steps, so that a failure in the middle is one. */
+    return strikes(&copy_fault)
+               ? -1
+               : syscall(SYS_copy_file_range, from, from_at, to, to_at, len > 4 ? 4 : len, flags);
+}
+
+static void a_sync_that_fails_is_told(void **state)
+{
+    (void)state;
+    put("sync", "0123456789");
+    fsync_fault = (struct fault){0, EIO};
+    assert_int_equal(safefile_write("sync", bytes_str("new"), 0600), RC_IO);
+    ASSERT_TEXT("can not sync sync: Input/output error");
+    assert_holds("sync", "0123456789");
+    fsync_fault = (struct fault){0, EIO};
+    assert_int_equal(edit("sync", "sync", false), RC_IO);
+    assert_holds("sync", "0123456789");
+    assert_false(is_there(".sync.tsa-new"));
+    /* The second one is the folder's: the new file stands there, but nobody can say whether it will after a power cut. */
+    fsync_fault = (struct fault){1, EIO};
+    assert_int_equal(safefile_write("sync", bytes_str("new"), 0600), RC_IO);
+    ASSERT_TEXT("can not sync the folder of sync: Input/output error");
+    assert_holds("sync", "new");
+    /* Some file systems can not sync folders, and say so. */
+    fsync_fault = (struct fault){1, EINVAL};
+    assert_int_equal(safefile_write("sync", bytes_str("newer"), 0600), RC_OK);
+    fsync_fault.countdown = -1;
+}
+
+static void a_copy_that_fails_is_made_otherwise_or_told(void **state)
+{
+    static const int otherwise[] = {EXDEV, ENOSYS, EOPNOTSUPP, EINVAL, EINTR};
+    static const int hopeless[] = {ENOSPC, EIO, EDQUOT};
+    (void)state;
+
+    put("from", "0123456789");
+    for (int at = 0; at < 3; at++) {
+        for (size_t i = 0; i < sizeof otherwise / sizeof *otherwise; i++) {
+            copy_fault = (struct fault){at, otherwise[i]};
+            assert_int_equal(edit("from", "to", false), RC_OK);
+            assert_holds("to", "<01XY56789>");
+        }
+        for (size_t i = 0; i < sizeof hopeless / sizeof *hopeless; i++) {
+            copy_fault = (struct fault){at, hopeless[i]};
+            assert_int_equal(edit("from", "from", false), RC_IO);
+            assert_holds("from", "0123456789");
+            assert_false(is_there(".from.tsa-new"));
+        }
+    }
+    copy_fault.countdown = -1;
+}
+
 /* ---- leftovers and other writers ---- */
 
 static void leftovers_are_removed(void **state)
@@ -664,6 +739,8 @@ int main(void)
         cmocka_unit_test(what_can_not_be_copied_inside_the_kernel_is_read),
         cmocka_unit_test(a_limit_leaves_the_old_file),
         cmocka_unit_test(a_full_disk_leaves_the_old_file),
+        cmocka_unit_test(a_sync_that_fails_is_told),
+        cmocka_unit_test(a_copy_that_fails_is_made_otherwise_or_told),
         cmocka_unit_test(leftovers_are_removed),
         cmocka_unit_test(a_file_that_is_being_written_is_left_alone),
         cmocka_unit_test(what_is_no_leftover_is_left_alone),
