@@ -130,10 +130,13 @@ static int set_imprint(struct query *q, const char *path)
 
 static int write_query(const struct query *q, const char *path, struct bytes der)
 {
-    char *own = q->settings->output ? NULL : xasprintf("%s.tsq", path);
-    const char *target = own ? own : q->settings->output;
+    const char *target = q->settings->output;
+    char *own = NULL;
     int rc = EXIT_DONE;
 
+    if (!target) {
+        target = own = xasprintf("%s.tsq", path);
+    }
     if (strcmp(target, "-") == 0) {
         if (isatty(STDOUT_FILENO)) {
             rc = command_usage(q->command, "the query is binary: not to a terminal");

@@ -4,31 +4,16 @@
 # tsclient against an authority that lies (tests/tools/lying_tsa.c): every lie is told from a good reply, the exit code says of
 # what kind it was, and not an octet is written.
 
-setup_file() {
-    export DIR="$BATS_FILE_TMPDIR/lies"
-    mkdir -p "$DIR"
-    # 3>&- : bats waits for whoever holds its descriptor 3.
-    "$TSA_TOOLS/lying_tsa" "$DIR" > "$DIR/out" 2> "$DIR/err" 3>&- &
-    export LIAR_PID=$!
-    local tries=600
-    until grep -q '^ready http' "$DIR/out"; do
-        kill -0 "$LIAR_PID" 2> /dev/null && [ $((tries -= 1)) -gt 0 ] || { cat "$DIR/err"; return 1; }
-        sleep 0.05
-    done
-    URL=$(sed -n '1s/^ready //p' "$DIR/out")
-    export URL
-}
+load liar
 
-teardown_file() { kill "$LIAR_PID" 2> /dev/null || true; }
+setup_file() { liar_start; }
+teardown_file() { liar_stop; }
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
     cp "$DIR/signed.sys" driver.sys
     touch -d 2020-01-02T03:04:05Z driver.sys
 }
-
-# stamp OPTION...: with the root that the good certificates have, and no patience
-stamp() { "$TSCLIENT" stamp --ca "$DIR/root.pem" --retry 0 --timeout 2s "$@"; }
 
 # refuses OPTION LIE CODE TEXT: exit code CODE, TEXT on standard error, and nothing written
 refuses() {

@@ -1,0 +1,274 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# What tsclient promises on the command line: which signatures it stamps and which it leaves, where it writes, what it prints, and the
+# exit code of each. The authority is the test tool's (/good tells the truth); what it refuses stands in client_refuses.bats.
+
+load liar
+
+setup_file() { liar_start; }
+teardown_file() { liar_stop; }
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    cp "$DIR/signed.sys" "$DIR/dual.sys" "$DIR/plain.sys" .
+}
+
+verify() { "$TSCLIENT" verify --ca "$DIR/root.pem" "$@"; }
+
+# kinds FILE: the kind of each signature's timestamp, in order
+kinds() { "$TSCLIENT" show --json "$1" | jq -r '[.signatures[] | .timestamp.kind // "none"] | join(" ")'; }
+
+# ends CODE TEXT: of the last run
+ends() {
+    [ "$status" -eq "$1" ] || { echo "exit code $status, not $1: $output"; return 1; }
+    [[ "$output" == *"$2"* ]] || { echo "no '$2' in: $output"; return 1; }
+}
+
+@test "a good timestamp of the wanted kind is skipped and told; the file stays" {
+    stamp --tr "${URL}good" signed.sys
+    cp -p signed.sys before
+    run stamp --tr "${URL}good" signed.sys
+    ends 0 "Already timestamped"
+    # Nobody is even asked.
+    run stamp --tr http://127.0.0.1:1/ signed.sys
+    ends 0 "Already timestamped"
+    cmp signed.sys before
+}
+
+@test "one of the other kind is left and told with 2, --replace makes a new one" {
+    stamp -t "${URL}good" signed.sys
+    cp signed.sys before
+    run stamp --tr "${URL}good" signed.sys
+    ends 2 "an Authenticode timestamp, which was left as it is"
+    cmp signed.sys before
+    run stamp --skip-stamped --tr "${URL}good" signed.sys
+    ends 0 ""
+    cmp signed.sys before
+    stamp --replace --tr "${URL}good" signed.sys
+    [ "$(kinds signed.sys)" = rfc3161 ]
+    stamp --replace -t "${URL}good" signed.sys
+    [ "$(kinds signed.sys)" = authenticode ]
+    verify signed.sys
+}
+
+@test "a timestamp that is not good is left and told with 2" {
+    stamp --no-chain --tr "${URL}stranger" signed.sys
+    cp signed.sys before
+    run stamp --tr "${URL}good" signed.sys
+    ends 2 "its timestamp is not good"
+    run stamp --skip-stamped --tr "${URL}good" signed.sys
+    ends 0 ""
+    cmp signed.sys before
+    stamp --replace --tr "${URL}good" signed.sys
+    verify --require-timestamp signed.sys
+}
+
+@test "every signature of a file, or one alone by --tp" {
+    stamp --tp 1 --tr "${URL}good" dual.sys
+    [ "$(kinds dual.sys)" = "none rfc3161" ]
+    stamp --tp 0 -t "${URL}good" dual.sys
+    [ "$(kinds dual.sys)" = "authenticode rfc3161" ]
+    run stamp --tp 2 --tr "${URL}good" dual.sys
+    ends 1 "there is no signature 2"
+    cp "$DIR/dual.sys" .
+    stamp -t "${URL}good" dual.sys
+    [ "$(kinds dual.sys)" = "authenticode authenticode" ]
+    run verify --json dual.sys
+    ends 0 '"verdict":"good"'
+}
+
+@test "the rest of a file: octets, mode, owner, times, symbolic links" {
+    chmod 604 signed.sys
+    touch -d 2001-02-03T04:05:06Z signed.sys
+    ln -s signed.sys link.sys
+    stamp --tr "${URL}good" link.sys
+    [ -L link.sys ]
+    [ "$(stat -c '%a %Y' signed.sys)" = "604 981173106" ]
+    [ "$(kinds signed.sys)" = rfc3161 ]
+    # Up to the certificate table only the checksum and the table's size may differ.
+    cmp -l -n 3520 signed.sys "$DIR/signed.sys" > differ || true
+    awk '$1 <= 216 || ($1 > 220 && $1 <= 300) || $1 > 304 { bad = 1 } END { exit bad }' differ
+    [ -z "$(find . -name '.*' -type f)" ]
+}
+
+@test "a file with several hard links is not torn apart" {
+    ln signed.sys other.sys
+    run stamp --tr "${URL}good" signed.sys
+    ends 1 "link"
+    cmp signed.sys "$DIR/signed.sys"
+    stamp -o new.sys --tr "${URL}good" signed.sys
+    verify --require-timestamp new.sys
+}
+
+@test "-o and --out-dir leave the source, also where nothing is to be done" {
+    stamp -o new.sys --tr "${URL}good" signed.sys
+    cmp signed.sys "$DIR/signed.sys"
+    verify --require-timestamp new.sys
+    mkdir out
+    run stamp --out-dir out --tr "${URL}good" signed.sys new.sys
+    ends 0 "Number of files successfully timestamped: 2"
+    verify --require-timestamp out/signed.sys
+    cmp out/new.sys new.sys
+    run stamp --out-dir missing --tr "${URL}good" signed.sys
+    ends 1 "missing"
+}
+
+@test "--dry-run asks, tells the places, and writes nothing" {
+    run stamp --dry-run --tr "${URL}good" signed.sys
+    ends 0 "certificate table"
+    [[ "$output" == *checksum* ]]
+    cmp signed.sys "$DIR/signed.sys"
+    run stamp --dry-run --tr "${URL}wrong-nonce" signed.sys
+    ends 1 nonce
+    run stamp --dry-run --detached --tr "${URL}good" plain.sys
+    ends 0 "Would be timestamped"
+    [ ! -e plain.sys.tsr ]
+}
+
+@test "digests and policies are asked for as told" {
+    for digest in sha256 sha384 sha512 sha1; do
+        stamp --replace --td "$digest" --tr "${URL}good" signed.sys
+        [ "$("$TSCLIENT" show --json signed.sys | jq -r '.signatures[0].timestamp.digest')" = "$digest" ]
+    done
+    stamp --replace --policy 1.2.840.113549 --tr "${URL}good" signed.sys
+    [ "$("$TSCLIENT" show --json signed.sys | jq -r '.signatures[0].timestamp.policy')" = 1.2.840.113549 ]
+}
+
+@test "JSON: one object per file and line, as it is promised" {
+    run stamp --json --tr "${URL}good" signed.sys dual.sys
+    [ "$status" -eq 0 ]
+    [ "${#lines[@]}" -eq 2 ]
+    for line in "${lines[@]}"; do
+        jq -e '(keys == ["file", "format", "reasons", "signatures", "verdict"]) and .verdict == "stamped" and .format == "pe" and
+            (.signatures[0] | keys == ["digest", "index", "reasons", "signer", "timestamp", "verdict"]) and
+            (.signatures[0].timestamp | keys == ["authority", "digest", "kind", "policy", "serial", "time"]) and
+            .signatures[0].timestamp.kind == "rfc3161" and .signatures[0].timestamp.authority == "Good TSA" and
+            (.signatures[0].timestamp.time | test("^20[0-9-]+T[0-9:]+Z$"))' <<< "$line"
+    done
+    run verify --json plain.sys
+    [ "$status" -eq 1 ]
+    jq -e '.verdict == "bad" and .reasons == ["unsigned"] and .signatures == []' <<< "$output"
+    run "$TSCLIENT" show --json dual.sys
+    jq -e '.verdict == null and (.signatures | length) == 2 and .signatures[1].index == 1' <<< "$output"
+    echo text > text
+    run verify --json text
+    jq -e '.format == null and .reasons == ["unsupported-format"]' <<< "$output"
+    run verify --json nothing
+    jq -e '.reasons == ["io-error"]' <<< "$output"
+}
+
+@test "verify: now, later, required, lifetime" {
+    later=2060-01-01
+    verify signed.sys
+    run verify --require-timestamp signed.sys
+    ends 2 not-timestamped
+    run verify --at "$later" signed.sys
+    ends 1 expired-no-timestamp
+    stamp --tr "${URL}good" signed.sys
+    verify --at "$later" --require-timestamp signed.sys
+    run verify --at "$later" --lifetime signed.sys
+    ends 1 lifetime-signing
+    run "$TSCLIENT" verify signed.sys
+    ends 1 "missing: 'Test root'"
+    run "$TSCLIENT" verify --ca "$DIR/root.pem" --tsa-ca /etc/ssl/certs signed.sys
+    ends 2 untrusted-tsa
+}
+
+@test "verify -v has signtool's layout" {
+    stamp --tr "${URL}good" signed.sys
+    run verify -v signed.sys
+    [ "$status" -eq 0 ]
+    [ "${lines[0]}" = "Verifying: signed.sys" ]
+    for line in "Signing Certificate Chain:" "    Issued to: Test root" "        Issued to: Test signer" \
+        "        Issued by: Test root" "Timestamp Verified by:" "        Issued to: Good TSA" \
+        "Successfully verified: signed.sys" "Number of files successfully Verified: 1" "Number of warnings: 0" \
+        "Number of errors: 0"; do
+        grep -qxF -- "$line" <<< "$output" || { echo "no line '$line' in: $output"; false; }
+    done
+    grep -qE '^    SHA1 hash: [0-9A-F]{40}$' <<< "$output"
+    grep -qE "^The signature is timestamped: [A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} 20[0-9]{2}$" <<< "$output"
+    run verify -q signed.sys
+    [ -z "$output" ]
+}
+
+@test "--detached, and verify of a .tsr against its file" {
+    echo "any file" > text
+    stamp --detached --tr "${URL}good" text
+    [ "$(cat text)" = "any file" ]
+    verify text.tsr
+    run openssl ts -verify -data text -in text.tsr -CAfile "$DIR/root.pem"
+    [[ "$output" == *"Verification: OK"* ]]
+    run stamp --detached --tr http://127.0.0.1:1/ text
+    ends 0 "is there already"
+    mv text.tsr moved.tsr
+    run verify moved.tsr
+    ends 1 io-error
+    verify --data text moved.tsr
+    run "$TSCLIENT" verify --data text moved.tsr
+    ends 1 untrusted-tsa
+    mv moved.tsr text.tsr
+    echo "changed" >> text
+    run stamp --detached --tr "${URL}good" text
+    ends 2 "is not good"
+    stamp --detached --replace --tr "${URL}good" text
+    verify text.tsr
+}
+
+@test "query and reply, the way of those who carry them by hand" {
+    echo "any file" > text
+    "$TSCLIENT" query --policy 2.999.3161.1 text
+    run openssl ts -query -in text.tsq -text
+    [[ "$output" == *"Hash Algorithm: sha256"* && "$output" == *"Certificate required: yes"* && "$output" == *"Policy OID: 2.999.3161.1"* ]]
+    curl -sS --fail -H 'Content-Type: application/timestamp-query' --data-binary @text.tsq -o text.tsr "${URL}good"
+    run "$TSCLIENT" reply --queryfile text.tsq --data text --ca "$DIR/root.pem" text.tsr
+    ends 0 "Status: granted"
+    run "$TSCLIENT" reply --json text.tsr
+    ends 0 '"kind":"rfc3161"'
+    "$TSCLIENT" query -o other.tsq text
+    run "$TSCLIENT" reply --queryfile other.tsq text.tsr
+    ends 1 nonce
+    echo "other" > other
+    run "$TSCLIENT" reply --data other text.tsr
+    ends 1 digest-mismatch
+    curl -sS -H 'Content-Type: application/timestamp-query' --data-binary @text.tsq -o refused.tsr "${URL}refusal"
+    run "$TSCLIENT" reply refused.tsr
+    ends 1 "SHA-256 is not liked here"
+    "$TSCLIENT" query --digest "$(sha384sum text | cut -c1-96)" --td sha384 --nonce 00ff --no-cert -o digest.tsq
+    run openssl ts -query -in digest.tsq -text
+    [[ "$output" == *"Hash Algorithm: sha384"* && "$output" == *"Certificate required: no"* && "$output" == *"Nonce: 0xFF"* ]]
+    "$TSCLIENT" query --no-nonce -o - text > piped.tsq
+    run openssl ts -query -in piped.tsq -text
+    [[ "$output" == *"Nonce: unspecified"* ]]
+}
+
+@test "wrong usage ends with 64, says why, and touches nothing" {
+    while IFS='|' read -r line text; do
+        # shellcheck disable=SC2086
+        run "$TSCLIENT" $line
+        ends 64 "$text"
+    done << 'END'
+stamp signed.sys|which authority
+stamp --tr http://a/|which file
+stamp -t http://a/ --tr http://b/ signed.sys|exclude each other
+stamp --tr ftp://a/ signed.sys|scheme must be http or https
+stamp --tr file:///etc/passwd signed.sys|scheme must be http or https
+stamp -t http://a/ --td sha384 signed.sys|the authority chooses
+stamp -t http://a/ --detached signed.sys|--detached needs --tr
+stamp --tr http://a/ --td md5 signed.sys|it may be sha256
+stamp --tr http://a/ --policy x signed.sys|an OID looks like
+stamp --tr http://a/ -o x signed.sys dual.sys|one file
+stamp --tr http://a/ --replace --skip-stamped signed.sys|exclude each other
+stamp --tr http://a/ --ca /nonexistent signed.sys|--ca /nonexistent
+stamp --tr http://a/ --tp 99 signed.sys|a whole number
+stamp --relpace signed.sys|did you mean --replace
+verify|which file
+verify --at soon signed.sys|2031-02-03T04:05:06Z
+verify --data x signed.sys|.tsr
+verfy signed.sys|did you mean verify
+query|give one file
+query --digest 00 -o x|64 hex digits
+reply|one .tsr file
+END
+    cmp signed.sys "$DIR/signed.sys"
+}
