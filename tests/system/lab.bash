@@ -28,11 +28,16 @@ lab_wait_ready() {
     export URL
 }
 
-# lab_stop ends it by SIGTERM and fails when its exit code is not 0.
+# lab_stop ends it by SIGTERM and fails when it does not end, or when one of its parts did not end well.
 lab_stop() {
     [ -n "${LAB_PID:-}" ] || return 0
     kill -TERM "$LAB_PID" 2>/dev/null
-    lab_await_end "$LAB_PID"
+    lab_await_end "$LAB_PID" && lab_ended_well "$LAB.log/err"
+}
+
+# lab_ended_well LOG: no part had to be killed at the end, and no sanitizer has found anything.
+lab_ended_well() {
+    ! grep -E 'did not end well|AddressSanitizer|LeakSanitizer|runtime error:' "$1" >&2
 }
 
 # setup_file and teardown_file run in other shells than the test, so `wait` can not be used: look at the process itself.

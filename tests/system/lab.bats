@@ -45,6 +45,8 @@ own_end() {
     wait "$OWN_PID" || OWN_CODE=$?
     OWN_MS=$(($(date +%s%3N) - begin))
     OWN_PID=
+    # Twice told means killed.
+    [ "${2-}" = twice ] || lab_ended_well err
 }
 
 @test "the first line says ready, and then a token is there at the first try" {
@@ -119,7 +121,7 @@ own_end() {
     pgrep -P "$OWN_PID" | xargs kill -STOP
     kill -TERM "$OWN_PID"
     sleep 0.3
-    own_end TERM
+    own_end TERM twice
     [ "$OWN_CODE" -eq 0 ]
     [ "$OWN_MS" -lt 1000 ]
     grep -q 'at once' err
