@@ -35,7 +35,7 @@ FOREIGN = [
     (r"seccomp\.h", ["tsa/role"]),
     (r"llhttp", ["tsa/front"]),
     (r"curl/", ["tsclient"]),
-    (r"jansson\.h", ["tsclient"]),
+    (r"jansson\.h", ["tsclient", "tsa/parent", "tsa/cmd"]),
     (r"cmocka\.h", []),
 ]
 
