@@ -233,17 +233,38 @@ static bool say_ready(struct front *front)
 
 /* What a front does after its start: the loop, sockets that it has or accepts, memory, the log. */
 static const int syscalls[] = {
-    SYS_read,           SYS_write,         SYS_readv,
-    SYS_writev,         SYS_recvfrom,      SYS_recvmsg,
-    SYS_sendto,         SYS_sendmsg,       SYS_accept4,
-    SYS_shutdown,       SYS_setsockopt,    SYS_close,
-    SYS_ioctl,          SYS_epoll_ctl,     SYS_epoll_wait,
-    SYS_epoll_pwait,    SYS_brk,           SYS_mmap,
-    SYS_munmap,         SYS_mremap,        SYS_madvise,
-    SYS_futex,          SYS_clock_gettime, SYS_gettimeofday,
-    SYS_getpid,         SYS_getrandom,     SYS_rt_sigreturn,
-    SYS_rt_sigprocmask, SYS_rt_sigaction,  SYS_restart_syscall,
-    SYS_exit,           SYS_exit_group,    -1,
+    SYS_read,
+    SYS_write,
+    SYS_readv,
+    SYS_writev,
+    SYS_recvfrom,
+    SYS_recvmsg,
+    SYS_sendto,
+    SYS_accept4,
+    SYS_shutdown,
+    SYS_setsockopt,
+    SYS_close,
+    SYS_ioctl,
+    SYS_epoll_ctl,
+    SYS_epoll_wait,
+    SYS_epoll_pwait,
+    SYS_brk,
+    SYS_mmap,
+    SYS_munmap,
+    SYS_mremap,
+    SYS_madvise,
+    SYS_futex,
+    SYS_clock_gettime,
+    SYS_gettimeofday,
+    SYS_getpid,
+    SYS_getrandom,
+    SYS_rt_sigreturn,
+    SYS_rt_sigprocmask,
+    SYS_rt_sigaction,
+    SYS_restart_syscall,
+    SYS_exit,
+    SYS_exit_group,
+    -1,
 };
 
 static void close_jail(const struct front *front)
@@ -254,6 +275,7 @@ static void close_jail(const struct front *front)
         .syscalls = syscalls,
         .rights_dir = -1,
         .num_files = (size_t)front->settings.limits.connections + SPARE_FDS,
+        .shares_listeners = true,
     };
 
     jail_close(&jail);

@@ -2,7 +2,7 @@
 /*
  * Closing the jail, from the outside in: limits, account, memory, no dump, no new privileges, Landlock, seccomp. Where a call can do
  * more than a role needs, its arguments are narrowed here, once for every role: threads but no processes, memory but none
- * that can be executed. A filter that forks or maps code would need no other call.
+ * that can be executed, answers to a peer but no new one. A filter that forks or maps code would need no other call.
  */
 #include "tsa/role/jail.h"
 
@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pwd.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -20,6 +22,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -227,7 +230,7 @@ static void close_landlock(const struct jail *jail)
      CLONE_NEWNET)
 #define CLONE_OWN (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
 
-/* Allowed only where (argument & mask) == value. */
+/* Allowed only where (argument & mask) == value; of several lines for one call all must hold. */
 struct narrowed {
     int call;
     unsigned arg;
@@ -240,8 +243,15 @@ static const struct narrowed narrowed[] = {
     {SCMP_SYS(mprotect), 2, PROT_EXEC, 0},
     {SCMP_SYS(prctl), 0, UINT32_MAX, PR_SET_NAME},
     {SCMP_SYS(ioctl), 1, UINT32_MAX, FIONREAD},
+    /* An address (TCP Fast Open) would connect a socket without connect(), past Landlock too. */
+    {SCMP_SYS(sendto), 4, UINT64_MAX, 0},
+    {SCMP_SYS(sendmsg), 2, MSG_FASTOPEN, 0},
+    /* A listening socket is shared with those who come after: no filter on it, no other state. */
+    {SCMP_SYS(setsockopt), 1, UINT32_MAX, IPPROTO_TCP},
+    {SCMP_SYS(setsockopt), 2, UINT32_MAX, TCP_NODELAY},
 };
-#define NUM_NARROWED (sizeof(narrowed) / sizeof(narrowed[0]))
+#define NUM_NARROWED   (sizeof(narrowed) / sizeof(narrowed[0]))
+#define NUM_CONDITIONS 2 /* of one call at most */
 
 /* What sanitizers and coverage call on their own, beside the role's list and without narrowing. */
 #if defined(TSA_SANITIZED) || defined(TSA_COVERED)
@@ -311,25 +321,32 @@ static const int instrument_calls[] = {-1};
 #define IS_INSTRUMENTED 0
 #endif
 
-static const struct narrowed *narrowed_find(int call)
-{
-    for (size_t i = 0; i < NUM_NARROWED; i++) {
-        if (narrowed[i].call == call) {
-            return &narrowed[i];
-        }
-    }
-    return NULL;
-}
-
 static int allow_where(scmp_filter_ctx filter, int call, struct scmp_arg_cmp condition)
 {
     return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &condition);
 }
 
-static int allow(scmp_filter_ctx filter, int call)
+static int allow_narrowed(scmp_filter_ctx filter, int call)
 {
-    const struct narrowed *n = IS_INSTRUMENTED ? NULL : narrowed_find(call);
+    struct scmp_arg_cmp conditions[NUM_CONDITIONS];
+    unsigned num = 0;
 
+    for (size_t i = 0; i < NUM_NARROWED && !IS_INSTRUMENTED; i++) {
+        const struct narrowed *n = &narrowed[i];
+
+        if (n->call != call) {
+            continue;
+        }
+        if (num == NUM_CONDITIONS) {
+            return -E2BIG;
+        }
+        conditions[num++] = (struct scmp_arg_cmp){n->arg, SCMP_CMP_MASKED_EQ, n->mask, n->value};
+    }
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, num, conditions);
+}
+
+static int allow(scmp_filter_ctx filter, const struct jail *jail, int call)
+{
     if (call == SCMP_SYS(tgkill)) {
         /* abort() alone needs it: never to another process. */
         return allow_where(filter, call, (struct scmp_arg_cmp){0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0});
@@ -342,19 +359,19 @@ static int allow(scmp_filter_ctx filter, int call)
             return rc;
         }
     }
-    if (n) {
-        return allow_where(filter, call,
-                           (struct scmp_arg_cmp){n->arg, SCMP_CMP_MASKED_EQ, n->mask, n->value});
+    if (call == SCMP_SYS(shutdown) && jail->shares_listeners) {
+        /* Any other way would close the listening socket for everybody who has it. */
+        return allow_where(filter, call, (struct scmp_arg_cmp){1, SCMP_CMP_MASKED_EQ, UINT32_MAX, SHUT_WR});
     }
-    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
+    return allow_narrowed(filter, call);
 }
 
-static int allow_all(scmp_filter_ctx filter, const int *calls)
+static int allow_all(scmp_filter_ctx filter, const struct jail *jail, const int *calls)
 {
     int rc = 0;
 
     for (; rc == 0 && *calls != -1; calls++) {
-        rc = allow(filter, *calls);
+        rc = allow(filter, jail, *calls);
     }
     return rc;
 }
@@ -366,8 +383,8 @@ static void close_seccomp(const struct jail *jail)
 
     rc = rc ? rc : seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     rc = rc ? rc : seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
-    rc = rc ? rc : allow_all(filter, jail->syscalls);
-    rc = rc ? rc : allow_all(filter, instrument_calls);
+    rc = rc ? rc : allow_all(filter, jail, jail->syscalls);
+    rc = rc ? rc : allow_all(filter, jail, instrument_calls);
     rc = rc ? rc : seccomp_load(filter);
     if (rc != 0) {
         log_die(EX_SOFTWARE, "@%s: can not fence system calls off: %s", jail->role, strerror(-rc));

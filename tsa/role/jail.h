@@ -12,12 +12,13 @@
 #include "tsa/wire/rc.h"
 
 struct jail {
-    const char *role;    /* for messages */
-    const char *user;    /* name or number to become where the process is root; empty or NULL = stay */
-    const int *syscalls; /* allowed, ends with -1 */
-    int rights_dir;      /* descriptor of the only folder where files may be made and written; -1 = none */
-    size_t num_files;    /* RLIMIT_NOFILE; 0 = leave */
-    bool lock_memory;    /* mlockall; told where the limit does not allow it */
+    const char *role;      /* for messages */
+    const char *user;      /* name or number to become where the process is root; empty or NULL = stay */
+    const int *syscalls;   /* allowed, ends with -1 */
+    int rights_dir;        /* descriptor of the only folder where files may be made and written; -1 = none */
+    size_t num_files;      /* RLIMIT_NOFILE; 0 = leave */
+    bool lock_memory;      /* mlockall; told where the limit does not allow it */
+    bool shares_listeners; /* shutdown() for writing alone: the listening sockets must outlive the process */
 };
 
 /* jail_become drops to user (name or number) when the process is root; for every thread; groups too. RC_NOT_FOUND when there is no such user. */

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -39,37 +41,13 @@
 
 /* A small role: it reads, writes, has memory, threads and files of its own folder. */
 static const int calls[] = {
-    SYS_read,
-    SYS_write,
-    SYS_close,
-    SYS_openat,
-    SYS_unlinkat,
-    SYS_renameat,
-    SYS_mkdirat,
-    SYS_ftruncate,
-    SYS_fstat,
-    SYS_newfstatat,
-    SYS_mmap,
-    SYS_munmap,
-    SYS_mprotect,
-    SYS_madvise,
-    SYS_brk,
-    SYS_clone,
-    SYS_futex,
-    SYS_exit,
-    SYS_set_robust_list,
-    SYS_rseq,
-    SYS_getpid,
-    SYS_rt_sigprocmask,
-    SYS_gettid,
-    SYS_tgkill,
-    SYS_prctl,
-    SYS_exit_group,
-    SYS_getrandom,
-    SYS_ioctl,
-    SYS_prlimit64,
-    SYS_rt_sigaction,
-    -1,
+    SYS_read,       SYS_write,          SYS_close,     SYS_openat,          SYS_unlinkat,
+    SYS_renameat,   SYS_mkdirat,        SYS_ftruncate, SYS_fstat,           SYS_newfstatat,
+    SYS_mmap,       SYS_munmap,         SYS_mprotect,  SYS_madvise,         SYS_brk,
+    SYS_clone,      SYS_futex,          SYS_exit,      SYS_set_robust_list, SYS_rseq,
+    SYS_getpid,     SYS_rt_sigprocmask, SYS_gettid,    SYS_tgkill,          SYS_prctl,
+    SYS_exit_group, SYS_getrandom,      SYS_ioctl,     SYS_prlimit64,       SYS_rt_sigaction,
+    SYS_shutdown,   SYS_setsockopt,     SYS_sendto,    SYS_sendmsg,         -1,
 };
 
 static char folder[] = "/tmp/test_jail.XXXXXX";
@@ -77,7 +55,11 @@ static int folder_fd, number;
 
 static void close_jail(void)
 {
-    const struct jail jail = {.role = "test", .syscalls = calls, .rights_dir = folder_fd, .num_files = 64};
+    const struct jail jail = {.role = "test",
+                              .syscalls = calls,
+                              .rights_dir = folder_fd,
+                              .num_files = 64,
+                              .shares_listeners = true};
 
     jail_close(&jail);
 }
@@ -329,6 +311,77 @@ static void test_narrowed(void **state)
     assert_killed(act_signal_another);
 }
 
+/* ---- the sockets that a role has must not become others ---- */
+
+static int listener, free_socket;
+static struct sockaddr_in address;
+
+static int act_answer(void)
+{
+    int on = 1;
+
+    if (setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0 ||
+        shutdown(listener, SHUT_WR) != 0) {
+        return 1;
+    }
+    return send(free_socket, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT) == -1 && errno == EPIPE ? 0 : 2;
+}
+
+static int act_connect_by_sending(void)
+{
+    return (int)sendto(free_socket, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL, (struct sockaddr *)&address,
+                       sizeof(address));
+}
+
+static int act_connect_by_message(void)
+{
+    struct iovec part = {.iov_base = &(char){'x'}, .iov_len = 1};
+    const struct msghdr msg = {
+        .msg_name = &address, .msg_namelen = sizeof(address), .msg_iov = &part, .msg_iovlen = 1};
+
+    return (int)sendmsg(free_socket, &msg, MSG_FASTOPEN | MSG_NOSIGNAL);
+}
+
+static int act_close_the_listener(void)
+{
+    return shutdown(listener, SHUT_RDWR);
+}
+
+static int act_deafen_the_listener(void)
+{
+    int one = 1;
+
+    return setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+}
+
+static int act_other_protocol(void)
+{
+    return setsockopt(listener, IPPROTO_TCP, TCP_ULP, "tls", 4);
+}
+
+static void test_sockets(void **state)
+{
+    socklen_t len = sizeof(address);
+
+    (void)state;
+    SKIP_INSTRUMENTED();
+    listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    free_socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(listener >= 0 && free_socket >= 0);
+    address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(listener, 4), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+    assert_allowed(act_answer);
+    assert_killed(act_connect_by_sending);
+    assert_killed(act_connect_by_message);
+    assert_killed(act_close_the_listener);
+    assert_killed(act_deafen_the_listener);
+    assert_killed(act_other_protocol);
+    close(listener);
+    close(free_socket);
+}
+
 static bool is_on_the_list(int call)
 {
     for (size_t i = 0; calls[i] != -1; i++) {
@@ -510,6 +563,7 @@ int main(void)
         cmocka_unit_test(test_reading),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_narrowed),
+        cmocka_unit_test(test_sockets),
         cmocka_unit_test(test_every_other_call_kills),
         cmocka_unit_test(test_threads_that_run_already),
         cmocka_unit_test(test_limits),
