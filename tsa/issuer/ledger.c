@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The writer of the ledger. Room is made ready in steps, so that a sync has no new length of the file to write and a full disk
- * shows before it is needed.
+ * The writer of the ledger. Room is made ready in steps, and filled with zeros, so that a sync has the records to write and nothing about
+ * the file itself (a file system's journal costs more than they do), and a full disk shows before it is needed.
  */
 #include "tsa/issuer/ledger.h"
 
@@ -59,25 +59,37 @@ static enum rc sync_file(struct ledger *l)
     return rc == 0 ? RC_OK : fail(l, "synced");
 }
 
-/* Room for len octets behind the end, and half a step more. */
-static enum rc make_room(struct ledger *l, size_t len)
+/* One step more. False when the disk has none; the zeros are synced with the group that comes next. */
+static bool grow(struct ledger *l)
 {
+    static const uint8_t zeros[64 * 1024];
     int rc;
 
-    if (l->end + len + LEDGER_STEP / 2 <= l->allocated) {
-        return RC_OK;
-    }
     do {
         rc = l->io->fallocate(l->fd, 0, (off_t)l->allocated, LEDGER_STEP);
     } while (rc != 0 && errno == EINTR);
-    if (rc == 0) {
-        l->allocated += LEDGER_STEP;
-        return RC_OK;
+    if (rc != 0 && errno != EOPNOTSUPP) {
+        return false;
     }
-    if (errno == EOPNOTSUPP || l->end + len <= l->allocated) {
-        return RC_OK; /* the write itself makes the file longer, or what is ready is still enough */
+    for (uint64_t at = l->allocated; at < l->allocated + LEDGER_STEP; at += sizeof(zeros)) {
+        if (write_all(l, bytes_of(zeros, sizeof(zeros)), at) != RC_OK) {
+            return false;
+        }
     }
-    return fail(l, "given room");
+    l->allocated += LEDGER_STEP;
+    return true;
+}
+
+/* Room for len octets behind the end, and half a step more. Without that half it goes on as long as there is room. */
+static enum rc make_room(struct ledger *l, size_t len)
+{
+    while (l->allocated < l->end + len + LEDGER_STEP / 2 && l->broken == RC_OK) {
+        if (grow(l)) {
+            continue;
+        }
+        return l->broken != RC_OK || l->end + len <= l->allocated ? l->broken : fail(l, "given room");
+    }
+    return l->broken;
 }
 
 /* ---- open ---- */
@@ -99,7 +111,7 @@ static enum rc take_lock(int fd, unsigned wait_ms)
     return RC_OK;
 }
 
-/* The room behind the records was never written: what the file system calls a hole reads as zeros and need not be read. */
+/* What the file system calls a hole reads as zeros and need not be read. */
 static off_t data_end(int fd, off_t size)
 {
     off_t end = 0, data;

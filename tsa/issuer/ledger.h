@@ -12,8 +12,8 @@
 #include "tsa/issuer/ledger_scan.h"
 
 #define LEDGER_FILE      "records"
-#define LEDGER_GROUP_MAX (1u << 20)          /* octets that one group may have */
-#define LEDGER_STEP      (8 * 1024 * 1024LL) /* room that is made ready at a time */
+#define LEDGER_GROUP_MAX (1u << 20)      /* octets that one group may have */
+#define LEDGER_STEP      (1024 * 1024LL) /* room that is made ready at a time */
 
 /* The calls that touch the disk, so that tests can let them fail. NULL = the machine's. */
 struct ledger_io {

@@ -328,7 +328,7 @@ static int allow_where(scmp_filter_ctx filter, int call, struct scmp_arg_cmp con
 
 static int allow_narrowed(scmp_filter_ctx filter, int call)
 {
-    struct scmp_arg_cmp conditions[NUM_CONDITIONS];
+    struct scmp_arg_cmp conditions[NUM_CONDITIONS] = {{0}};
     unsigned num = 0;
 
     for (size_t i = 0; i < NUM_NARROWED && !IS_INSTRUMENTED; i++) {
