@@ -65,7 +65,7 @@ static const struct option_row options[] = {
     {"cert", 0, OPTION_TEXT, AT(http.cert), "FILE[:PW]", "Client certificate and key for https, as curl's.",
      0, 0},
     {"user", 0, OPTION_TEXT, AT(http.user), "NAME:PW",
-     "For an authority or a proxy that wants a password, as curl's.", 0, 0},
+     "For an authority that wants a password, as curl's option of this name.", 0, 0},
     {"json", 0, OPTION_FLAG, AT(json), NULL, "One JSON object per file, one line each.", 0, 0},
     {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, "Print errors and warnings alone.", 0, 0},
     {0},
@@ -132,12 +132,45 @@ static int check_legacy(const struct run *run)
     return EXIT_DONE;
 }
 
-static int check_targets(const struct run *run, size_t num_files)
+static const char *base_name(const char *path)
 {
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+static int compare_base_names(const void *a, const void *b)
+{
+    return strcmp(base_name(*(char *const *)a), base_name(*(char *const *)b));
+}
+
+/* Two files of one name would come to stand on each other in one folder. Returns the name, or NULL. */
+static const char *find_twin(char **files, size_t num_files)
+{
+    char **sorted = xcalloc(num_files, sizeof *sorted);
+    const char *twin = NULL;
+
+    memcpy(sorted, files, num_files * sizeof *sorted);
+    qsort(sorted, num_files, sizeof *sorted, compare_base_names);
+    for (size_t i = 1; i < num_files && !twin; i++) {
+        twin = compare_base_names(&sorted[i - 1], &sorted[i]) == 0 ? base_name(sorted[i]) : NULL;
+    }
+    free(sorted);
+    return twin;
+}
+
+static int check_targets(const struct run *run, char **files, size_t num_files)
+{
+    const char *twin;
     const struct settings *s = run->settings;
 
     if (num_files == 0) {
         return command_usage(run->command, "which file?");
+    }
+    twin = s->out_dir ? find_twin(files, num_files) : NULL;
+    if (twin) {
+        return command_usage(run->command, "several files are called %s: --out-dir can hold one of them",
+                             twin);
     }
     if (s->output && s->out_dir) {
         return command_usage(run->command, "-o and --out-dir exclude each other");
@@ -170,7 +203,7 @@ static int check_values(struct run *run)
     return EXIT_DONE;
 }
 
-static int check_options(struct run *run, size_t num_files)
+static int check_options(struct run *run, char **files, size_t num_files)
 {
     int rc = check_urls(run);
 
@@ -178,7 +211,7 @@ static int check_options(struct run *run, size_t num_files)
         rc = check_legacy(run);
     }
     if (rc == EXIT_DONE) {
-        rc = check_targets(run, num_files);
+        rc = check_targets(run, files, num_files);
     }
     return rc == EXIT_DONE ? check_values(run) : rc;
 }
@@ -212,14 +245,13 @@ static void set_up(struct run *run)
 /* Where the result of path goes. Heap. */
 static char *target_of(const struct settings *s, const char *path)
 {
-    const char *slash = strrchr(path, '/');
     const char *suffix = s->detached ? ".tsr" : "";
 
     if (s->output) {
         return xstrdup(s->output);
     }
     if (s->out_dir) {
-        return xasprintf("%s/%s%s", s->out_dir, slash ? slash + 1 : path, suffix);
+        return xasprintf("%s/%s%s", s->out_dir, base_name(path), suffix);
     }
     return xasprintf("%s%s", path, suffix);
 }
@@ -331,7 +363,7 @@ static int stamp_all(struct run *run, char **files, size_t num_files)
 static int run(const struct command *command, void *arg, char **files, size_t num_files)
 {
     struct run run = {.settings = arg, .command = command};
-    int rc = check_options(&run, num_files);
+    int rc = check_options(&run, files, num_files);
 
     if (rc == EXIT_DONE) {
         rc = anchors_load(run.settings->ca, run.settings->tsa_ca, &run.anchors)

@@ -9,12 +9,30 @@
 
 #define NAME_MAX_SHOWN 200
 
+/* How many octets at the front of text a terminal would obey. text ends in a NUL, so looking ahead stops there. */
+static size_t obeyed_len(const unsigned char *text)
+{
+    if (text[0] < 0x20 || text[0] == 0x7f) {
+        return 1;
+    }
+    if (text[0] == 0xc2 && text[1] >= 0x80 && text[1] <= 0x9f) { /* C1 */
+        return 2;
+    }
+    if (text[0] == 0xe2 && text[1] == 0x80 && text[2] >= 0xaa && text[2] <= 0xae) { /* U+202A .. U+202E */
+        return 3;
+    }
+    return text[0] == 0xe2 && text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9
+               ? 3
+               : 0; /* U+2066 .. U+2069 */
+}
+
 char *report_safe(char *text)
 {
-    for (char *at = text; *at; at++) {
-        if ((unsigned char)*at < 0x20 || *at == 0x7f) {
-            *at = '?';
-        }
+    size_t len;
+
+    for (char *at = text; *at; at += len ? len : 1) {
+        len = obeyed_len((const unsigned char *)at);
+        memset(at, '?', len);
     }
     return text;
 }

@@ -10,7 +10,8 @@
 
 #include "tsclient/policy.h"
 
-/* report_safe replaces control characters in place; returns text. */
+/* report_safe replaces, in place, what a terminal would obey: control characters (C0, DEL, C1) and the marks that turn the direction of
+ * writing. Other UTF-8 stays. Returns text. */
 char *report_safe(char *text);
 
 /* report_time writes "Mon Jan 27 14:48:55 2014" (UTC); returns out. */

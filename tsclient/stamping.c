@@ -79,6 +79,17 @@ static const char *name_of(const struct job *j, size_t index, char out[40])
 
 /* ---- what is to be done ---- */
 
+/* A seal covers what stands below it too. */
+static bool is_sealed(const struct spc *spc)
+{
+    for (size_t i = 0; i < spc->num; i++) {
+        if (spc->signatures[i].is_sealed) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool check_subject(struct job *j)
 {
     const struct subject *subject = &j->before;
@@ -93,6 +104,9 @@ static bool check_subject(struct job *j)
     if (subject->indefinite) {
         return say(j, STAMPING_FAILED,
                    "its signature uses indefinite lengths (BER), which can not be changed octet by octet");
+    }
+    if (is_sealed(subject->spc)) {
+        return say(j, STAMPING_FAILED, "it is sealed, and a new timestamp would break the seal");
     }
     if (j->s->index >= (int64_t)subject->spc->num) {
         return say(j, STAMPING_FAILED, "there is no signature %lld: it has %zu, counted from 0",

@@ -261,6 +261,7 @@ stamp --tr http://a/ -o x signed.sys dual.sys|one file
 stamp --tr http://a/ --replace --skip-stamped signed.sys|exclude each other
 stamp --tr http://a/ --ca /nonexistent signed.sys|--ca /nonexistent
 stamp --tr http://a/ --tp 99 signed.sys|a whole number
+stamp --tr http://a/ --out-dir out signed.sys ./signed.sys|several files are called signed.sys
 stamp --relpace signed.sys|did you mean --replace
 verify|which file
 verify --at soon signed.sys|2031-02-03T04:05:06Z

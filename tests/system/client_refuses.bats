@@ -149,6 +149,16 @@ refuses() {
     cmp driver.sys "$DIR/signed.sys"
 }
 
+@test "--retry asks again when nobody could be reached, and for nothing else" {
+    run "$TSCLIENT" stamp --ca "$DIR/root.pem" --retry 1 --retry-pause 10ms --tr "${URL}flaky" driver.sys
+    [ "$status" -eq 3 ]
+    # That was the second time; the third is good.
+    "$TSCLIENT" stamp --ca "$DIR/root.pem" --retry 0 --tr "${URL}flaky" driver.sys
+    "$TSCLIENT" stamp --replace --ca "$DIR/root.pem" --retry 2 --retry-pause 10ms --tr "${URL}flaky" driver.sys
+    run timeout 5 "$TSCLIENT" stamp --replace --ca "$DIR/root.pem" --retry 5 --retry-pause 60s --tr "${URL}refusal" driver.sys
+    [ "$status" -eq 4 ]
+}
+
 @test "several files: 3 and 4 only where every failure was of that kind" {
     cp "$DIR/signed.sys" a.sys
     cp "$DIR/plain.sys" b.sys

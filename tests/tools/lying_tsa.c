@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -100,7 +101,7 @@ struct lie {
     int64_t seconds; /* the time is off by so many */
     void (*info)(struct tsp_tstinfo *info);
     void (*reply)(struct wbuf *der); /* of the finished reply, either protocol */
-    bool no_ess, other_ess, no_certs, other_blob, refused, no_answer;
+    bool no_ess, other_ess, no_certs, other_blob, refused, no_answer, flaky;
     const char *status, *type; /* HTTP's */
     const char *body;          /* instead of all else */
 };
@@ -209,6 +210,7 @@ static const struct lie lies[] = {
      .body = "the clock is not proven\n"},
     {.name = "redirect", .status = "302 Found", .body = ""},
     {.name = "slow", .no_answer = true},
+    {.name = "flaky", .flaky = true}, /* busy two times, then good */
 };
 
 static const struct lie *find_lie(const char *path)
@@ -361,6 +363,20 @@ static void send_reply(int fd, const char *status, const char *type, struct byte
     send_all(fd, body);
 }
 
+/* Counts over all processes. */
+static volatile int *num_flaky;
+
+static const char *status_of(const struct lie *lie, bool is_query, bool ok)
+{
+    if (!ok) {
+        return "400 Bad Request";
+    }
+    if (lie->flaky && ++*num_flaky % 3 != 0) {
+        return "503 Service Unavailable";
+    }
+    return lie->status && !(is_query && lie->refused) ? lie->status : "200 OK";
+}
+
 static void serve(int fd)
 {
     struct request r = {0};
@@ -386,10 +402,7 @@ static void serve(int fd)
     if (is_query && lie->reply) {
         lie->reply(&out);
     }
-    send_reply(fd,
-               !ok                                          ? "400 Bad Request"
-               : lie->status && !(is_query && lie->refused) ? lie->status
-                                                            : "200 OK",
+    send_reply(fd, status_of(lie, is_query, ok),
                lie->type  ? lie->type
                : is_query ? "application/timestamp-reply"
                           : "application/octet-stream",
@@ -473,6 +486,8 @@ int main(int argc, char **argv)
         return 64;
     }
     (void)signal(SIGCHLD, SIG_IGN);
+    num_flaky = mmap(NULL, sizeof *num_flaky, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    MAKE_CERT_MUST(num_flaky != MAP_FAILED);
     make_keys();
     write_files(argv[1]);
     MAKE_CERT_MUST(bind(listener, (struct sockaddr *)&address, sizeof address) == 0 &&

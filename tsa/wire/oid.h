@@ -74,6 +74,8 @@
       "\x2b\x06\x01\x04\x01\x82\x37\x02\x03\x02")                                                            \
     X(SPC_NESTED_SIGNATURE, "1.3.6.1.4.1.311.2.4.1", "nestedSignature",                                      \
       "\x2b\x06\x01\x04\x01\x82\x37\x02\x04\x01")                                                            \
+    X(SPC_SEALING_SIGNATURE, "1.3.6.1.4.1.311.2.4.3", "sealingSignature",                                    \
+      "\x2b\x06\x01\x04\x01\x82\x37\x02\x04\x03")                                                            \
     X(CTL, "1.3.6.1.4.1.311.10.1", "certTrustList", "\x2b\x06\x01\x04\x01\x82\x37\x0a\x01")                  \
     X(MD5, "1.2.840.113549.2.5", "md5", "\x2a\x86\x48\x86\xf7\x0d\x02\x05")                                  \
     X(SHA1, "1.3.14.3.2.26", "sha1", "\x2b\x0e\x03\x02\x1a")                                                 \

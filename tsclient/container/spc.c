@@ -105,6 +105,7 @@ static enum rc read_attributes(struct spc *spc, size_t index)
     enum rc rc = RC_OK;
 
     while (rc == RC_OK && cms_attr_next(&rest, &attr)) {
+        spc->signatures[index].is_sealed |= attr.oid == OID_SPC_SEALING_SIGNATURE;
         rc = read_values(spc, index, &attr);
     }
     return rc == RC_OK && rest.len > 0 ? RC_DER_TRAILING : rc;

@@ -39,6 +39,7 @@ struct spc_signature {
     unsigned depth; /* 0 = primary */
     struct spc_stamp stamps[SPC_MAX_STAMPS];
     size_t num_stamps; /* how many timestamp values of any kind stand there */
+    bool is_sealed;    /* a sealing signature covers the unsigned attributes: changing them breaks it */
 };
 
 struct spc {

@@ -175,6 +175,27 @@ static void nested_depth_first(void **state)
     wbuf_clear(&token);
 }
 
+static void a_seal_is_told(void **state)
+{
+    struct wbuf inner, attrs, top;
+    struct spc *spc;
+
+    (void)state;
+    wbuf_init(&attrs, LIMIT);
+    attribute(&attrs, OID_SPC_SEALING_SIGNATURE, bytes_of("\x05\x00", 2));
+    sign(&inner, wbuf_bytes(&attrs));
+    wbuf_reset(&attrs);
+    attribute(&attrs, OID_SPC_NESTED_SIGNATURE, wbuf_bytes(&inner));
+    sign(&top, wbuf_bytes(&attrs));
+    spc = parse(wbuf_bytes(&top));
+    assert_false(spc->signatures[0].is_sealed);
+    assert_true(spc->signatures[1].is_sealed);
+    free(spc);
+    wbuf_clear(&inner);
+    wbuf_clear(&attrs);
+    wbuf_clear(&top);
+}
+
 static void too_deep_and_too_many(void **state)
 {
     struct spc *spc = calloc(1, sizeof *spc);
@@ -550,6 +571,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(indirect_data),
         cmocka_unit_test(nested_depth_first),
+        cmocka_unit_test(a_seal_is_told),
         cmocka_unit_test(too_deep_and_too_many),
         cmocka_unit_test(stamp_is_put_replaced_and_removed),
         cmocka_unit_test(other_attributes_stay),
