@@ -114,16 +114,20 @@ static void check_info(const struct verify_token_query *query, struct verify_rep
     }
 }
 
+#define NAMESAKES_MAX 8 /* that are looked at: each costs a walk over all attributes */
+
 /* Looks in one set; of several that bear the signer's name the one that ESS names too is taken. True when that was found. */
 static bool find_in(struct verify_report *report, struct bytes set)
 {
     struct bytes der;
     struct cert cert;
+    size_t num = 0;
 
-    while (cert_next(&set, &der)) {
+    while (num < NAMESAKES_MAX && cert_next(&set, &der)) {
         if (cert_parse(der, &cert) != RC_OK || !cms_signer_names(&report->signer, &cert)) {
             continue;
         }
+        num++;
         if (token_check_ess(&report->token, &cert) == RC_OK) {
             report->cert = cert;
             return true;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -564,6 +565,92 @@ static void test_decoy_of_the_same_name(void **state)
     X509_free(decoy);
 }
 
+/* ---- a token made to be slow ---- */
+
+#define NUM_DECOYS 4000
+#define NUM_ATTRS  40000
+
+/* A certificate of that issuer and serial with hardly anything else in it. */
+static void put_small_decoy(struct wbuf *w, const struct cert *cert)
+{
+    static const uint8_t empty[] = {DER_SEQUENCE, 0};
+    size_t whole = der_open(w, DER_SEQUENCE), tbs = der_open(w, DER_SEQUENCE), validity;
+    struct hex store = {.len = 0};
+
+    der_put_integer(w, DER_INTEGER_TAG, cert->serial);
+    wbuf_put(w, hex(&store, "300506032b6570"));
+    wbuf_put(w, cert->issuer);
+    validity = der_open(w, DER_SEQUENCE);
+    for (int i = 0; i < 2; i++) {
+        der_put(w, DER_UTC_TIME_TAG, bytes_str("260101000000Z"));
+    }
+    der_close(w, validity);
+    wbuf_put(w, bytes_of(empty, sizeof empty));
+    wbuf_put(w, bytes_of(empty, sizeof empty));
+    der_close(w, tbs);
+    store.len = 0;
+    wbuf_put(w, hex(&store, "300506032b6570 03020000"));
+    der_close(w, whole);
+}
+
+/* Many certificates of the signer's name and many attributes must not multiply. */
+static void test_many_decoys_and_attributes(void **state)
+{
+    static const uint8_t attr[] = {DER_SEQUENCE, 5, DER_OID_TAG, 1, 0x2a, DER_SET, 0};
+    struct verify_token_query query = {.rules = DER_STRICT};
+    struct wbuf token, slow;
+    struct verify_report report;
+    struct cms cms;
+    size_t mark[6];
+    clock_t start;
+
+    (void)state;
+    good_token(&token, &ec);
+    assert_int_equal(cms_parse(wbuf_bytes(&token), DER_STRICT, &cms), RC_OK);
+    wbuf_init(&slow, 8u << 20);
+    mark[0] = der_open(&slow, DER_SEQUENCE);
+    oid_put(&slow, OID_SIGNED_DATA);
+    mark[1] = der_open(&slow, DER_CONTEXT_CONSTRUCTED(0));
+    mark[2] = der_open(&slow, DER_SEQUENCE);
+    der_put_uint(&slow, DER_INTEGER_TAG, 3);
+    der_put(&slow, DER_SET, cms.digest_algs);
+    mark[3] = der_open(&slow, DER_SEQUENCE);
+    der_put(&slow, DER_OID_TAG, cms.content_type_oid);
+    der_put(&slow, DER_CONTEXT_CONSTRUCTED(0), cms.content_tlv);
+    der_close(&slow, mark[3]);
+    mark[3] = der_open(&slow, DER_CONTEXT_CONSTRUCTED(0));
+    for (int i = 0; i < NUM_DECOYS; i++) {
+        put_small_decoy(&slow, &ec.facts);
+    }
+    der_close(&slow, mark[3]);
+    mark[3] = der_open(&slow, DER_SET);
+    mark[4] = der_open(&slow, DER_SEQUENCE);
+    der_put_uint(&slow, DER_INTEGER_TAG, 1);
+    cert_put_issuer_and_serial(&slow, &ec.facts);
+    wbuf_put(&slow, cms.signer.digest_alg);
+    mark[5] = der_open(&slow, DER_CONTEXT_CONSTRUCTED(0));
+    wbuf_put(&slow, cms_attr_rest(cms.signer.signed_attrs));
+    for (int i = 0; i < NUM_ATTRS; i++) {
+        wbuf_put(&slow, bytes_of(attr, sizeof attr));
+    }
+    der_close(&slow, mark[5]);
+    wbuf_put(&slow, cms.signer.signature_alg);
+    der_put(&slow, DER_OCTET_STRING_TAG, cms.signer.signature);
+    for (int i = 4; i >= 0; i--) {
+        der_close(&slow, mark[i]);
+    }
+    assert_int_equal(wbuf_rc(&slow), RC_OK);
+    query.token = wbuf_bytes(&slow);
+    start = clock();
+    assert_int_not_equal(verify_token(&query, &report), RC_OK);
+    assert_true(clock() - start < 10 * CLOCKS_PER_SEC);
+    assert_true(verify_has(&report, RC_TOKEN_ESS_MISMATCH));
+    assert_true(verify_has(&report, RC_CMS_SIGNATURE) || verify_has(&report, RC_CERT_MALFORMED));
+    verify_clear(&report);
+    wbuf_clear(&slow);
+    wbuf_clear(&token);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -583,6 +670,7 @@ int main(void)
         cmocka_unit_test(test_time_of_the_token_counts),
         cmocka_unit_test(test_untrusted),
         cmocka_unit_test(test_decoy_of_the_same_name),
+        cmocka_unit_test(test_many_decoys_and_attributes),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
