@@ -18,13 +18,13 @@ enum cmd_option_type {
 };
 
 struct cmd_option {
-    const char *name; /* "config"; "--config FILE" and "--config=FILE" are taken */
-    char letter;      /* "-c FILE" too; 0 = none */
-    enum cmd_option_type type;
-    size_t offset;        /* in the command's own struct of options */
+    const char *name;     /* "config"; "--config FILE" and "--config=FILE" are taken */
     const char *argument; /* how --help names the value */
-    bool required;
     const char *help;
+    size_t offset; /* in the command's own struct of options */
+    enum cmd_option_type type;
+    char letter; /* "-c FILE" too; 0 = none */
+    bool required;
 };
 
 struct command {

@@ -18,30 +18,22 @@
 static const char *const lines[] = {
     "",
     "Sign and stamp with osslsigncode (driver.sys is yours):",
-    "  osslsigncode sign -certs {dir}/codesign.pem -key {dir}/codesign.key -h sha256 -ts {url} -in "
-    "driver.sys -out signed.sys",
-    "  osslsigncode sign -certs {dir}/codesign.pem -key {dir}/codesign.key -h sha256 -t {url} -in driver.sys "
-    "-out signed-legacy.sys",
+    "  osslsigncode sign {identity} -h sha256 -ts {url} -in driver.sys -out signed.sys",
+    "  osslsigncode sign {identity} -h sha256 -t {url} -in driver.sys -out signed-legacy.sys",
     "  osslsigncode add -ts {url} -in signed.sys -out stamped.sys",
     "  osslsigncode verify -in signed.sys -CAfile {dir}/root.pem -TSA-CAfile {dir}/root.pem",
-    "Stamp what is signed already (--tr RFC 3161, -t Authenticode), and judge it, ten years later too:",
-    "  osslsigncode sign -certs {dir}/codesign.pem -key {dir}/codesign.key -h sha256 -in driver.sys -out "
-    "plain.sys",
-    "  {tsclient} stamp --tr {url} --ca {dir}/root.pem plain.sys",
-    "  {tsclient} stamp -t {url} --ca {dir}/root.pem --replace plain.sys",
-    "  {tsclient} verify --ca {dir}/root.pem plain.sys",
-    "  {tsclient} verify --ca {dir}/root.pem --at {later} plain.sys",
+    "Stamp what is signed already, and judge it:",
+    "  {tsclient} stamp --tr {url} --ca {dir}/root.pem signed.sys",
+    "  {tsclient} stamp --replace -t {url} --ca {dir}/root.pem signed.sys",
+    "  {tsclient} verify --ca {dir}/root.pem signed.sys",
     "Any file, with openssl and curl:",
     "  openssl ts -query -data driver.sys -sha256 -cert -out driver.tsq",
     "  curl -sS -H 'Content-Type: application/timestamp-query' --data-binary @driver.tsq -o driver.tsr {url}",
     "  openssl ts -verify -data driver.sys -in driver.tsr -CAfile {dir}/root.pem",
     "A jar (app.jar is yours):",
-    "  keytool -importcert -noprompt -alias lab -file {dir}/root.pem -keystore lab-trust.p12 -storetype "
-    "PKCS12 -storepass changeit",
-    "  jarsigner -J-Djavax.net.ssl.trustStore=lab-trust.p12 -keystore {dir}/codesign.pfx -storetype PKCS12 "
-    "-storepass {password} "
-    "-tsa {url} app.jar '{alias}'",
-    "  jarsigner -verify -certs -verbose -keystore lab-trust.p12 -storepass changeit app.jar",
+    "  keytool -importcert -noprompt -alias lab -file {dir}/root.pem {trust}",
+    "  jarsigner -J-Djavax.net.ssl.trustStore=lab-trust.p12 {store} -tsa {url} app.jar '{alias}'",
+    "  jarsigner -verify -certs -verbose {trust} app.jar",
     "",
     "A Windows machine trusts the lab after these two, typed in cmd as administrator (test machines only):",
     "  curl.exe -fsSO {net}root.cer && certutil -addstore -f Root root.cer",
@@ -202,12 +194,17 @@ void lab_lines_print(const struct lab_lines *lab, FILE *to)
     char later[GENTIME_TEXT_MAX] = "";
     char url[LISTENERS_URL_MAX], net[LISTENERS_URL_MAX];
     char *dir = quote(lab->dir), *client = find_client(lab->program);
+    char *identity = xasprintf("-certs %s/codesign.pem -key %s/codesign.key", dir, dir);
+    char *store = xasprintf("-keystore %s/codesign.pfx -storetype PKCS12 -storepass " LAB_PFX_PASSWORD, dir);
     const bool is_open = find_net_url(lab->listeners, net);
     const struct word words[] = {
         {"{dir}", dir},
         {"{url}", listeners_find_url(lab->listeners, url)},
         {"{net}", is_open ? net : url},
         {"{tsclient}", client},
+        {"{identity}", identity},
+        {"{store}", store},
+        {"{trust}", "-keystore lab-trust.p12 -storetype PKCS12 -storepass changeit"},
         {"{later}", find_later(later)},
         {"{password}", LAB_PFX_PASSWORD},
         {"{alias}", LAB_CODESIGN_NAME},
@@ -222,4 +219,6 @@ void lab_lines_print(const struct lab_lines *lab, FILE *to)
     }
     free(dir);
     free(client);
+    free(identity);
+    free(store);
 }
