@@ -16,12 +16,15 @@ static void pause_accept(struct http_listen *listen);
 
 /* ---- callbacks ------------------------------------------------------------------------------------- */
 
-/* Nobody waiting is no reason to look away; all else would come again at once. */
+/* Nobody waiting is no reason to look away; all else would come again at once. An idle connection that gives its descriptor ends the pause. */
 static void look_away(struct http_listen *listen, int error)
 {
     if (error != EAGAIN && error != EWOULDBLOCK) {
         log_warning("no connection is accepted for a moment: %s", strerror(error));
         pause_accept(listen);
+        if (error == EMFILE || error == ENFILE) {
+            (void)http_server_crowd_out(listen->server);
+        }
     }
 }
 
@@ -33,7 +36,7 @@ static bool accept_one(struct http_listen *listen, int fd)
     int on = 1;
     int client;
 
-    if (!http_server_make_room(listen->server)) {
+    if (!http_server_has_room(listen->server)) {
         pause_accept(listen);
         return false;
     }

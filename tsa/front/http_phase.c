@@ -21,6 +21,7 @@ void http_phase_join(struct http_phases *phases, struct http_phase_member *membe
     int64_t length = phases->length[phase];
 
     member->phase = phase;
+    member->since = now;
     member->deadline = length > 0 && now < INT64_MAX - length ? now + length : INT64_MAX;
     TAILQ_INSERT_TAIL(&phases->lists[phase], member, entry);
     phases->num[phase]++;
@@ -76,7 +77,9 @@ int64_t http_phase_earliest(const struct http_phases *phases)
     return earliest;
 }
 
-struct http_phase_member *http_phase_oldest(struct http_phases *phases, enum http_phase phase)
+struct http_phase_member *http_phase_oldest(struct http_phases *phases, enum http_phase phase, int64_t since)
 {
-    return TAILQ_FIRST(&phases->lists[phase]);
+    struct http_phase_member *first = TAILQ_FIRST(&phases->lists[phase]);
+
+    return first && first->since <= since ? first : NULL;
 }

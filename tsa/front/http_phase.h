@@ -22,7 +22,7 @@ enum http_phase {
 
 struct http_phase_member {
     TAILQ_ENTRY(http_phase_member) entry;
-    int64_t deadline; /* CLOCK_MONOTONIC, ns */
+    int64_t since, deadline; /* CLOCK_MONOTONIC, ns */
     enum http_phase phase;
 };
 TAILQ_HEAD(http_phase_list, http_phase_member);
@@ -54,7 +54,7 @@ struct http_phase_member *http_phase_due(struct http_phases *phases, int64_t now
 /* http_phase_earliest gives the next deadline, INT64_MAX when there is none. */
 int64_t http_phase_earliest(const struct http_phases *phases);
 
-/* http_phase_oldest returns the member that has been longest in a phase; NULL when it is empty. */
-struct http_phase_member *http_phase_oldest(struct http_phases *phases, enum http_phase phase);
+/* http_phase_oldest returns the member that has been longest in a phase; NULL when none is there since then. */
+struct http_phase_member *http_phase_oldest(struct http_phases *phases, enum http_phase phase, int64_t since);
 
 #endif

@@ -10,6 +10,7 @@
 #include "tsa/front/http_conn.h"
 
 #define LINGER_NS 2000000000LL
+#define SLOW_NS   1000000000LL /* a client that asks at once has asked by then */
 
 /* ---- callbacks ------------------------------------------------------------------------------------- */
 
@@ -119,26 +120,48 @@ void http_server_stop(struct http_server *server)
     each_conn(server, http_conn_stop);
 }
 
-bool http_server_make_room(struct http_server *server)
+static struct http_phase_member *find_idle(struct http_server *server)
 {
-    struct http_phase_member *oldest;
+    static const struct {
+        enum http_phase phase;
+        int64_t patience;
+    } order[] = {{HTTP_PHASE_LINGER, 0},
+                 {HTTP_PHASE_KEEP_ALIVE, 0},
+                 {HTTP_PHASE_HEADER, SLOW_NS},
+                 {HTTP_PHASE_BODY, SLOW_NS}};
+    int64_t now = now_mono_ns();
+    struct http_phase_member *idle = NULL;
+    size_t i;
 
-    if (server->num_conns < server->config.connections) {
-        return true;
+    for (i = 0; !idle && i < sizeof order / sizeof order[0]; i++) {
+        idle = http_phase_oldest(&server->phases, order[i].phase, now - order[i].patience);
     }
-    oldest = http_phase_oldest(&server->phases, HTTP_PHASE_LINGER);
-    if (!oldest) {
-        oldest = http_phase_oldest(&server->phases, HTTP_PHASE_KEEP_ALIVE);
+    return idle;
+}
+
+static bool is_full(const struct http_server *server)
+{
+    return server->num_conns >= server->config.connections;
+}
+
+bool http_server_has_room(struct http_server *server)
+{
+    return !is_full(server) || find_idle(server);
+}
+
+bool http_server_crowd_out(struct http_server *server)
+{
+    struct http_phase_member *idle = find_idle(server);
+
+    if (idle) {
+        http_conn_kill(idle, HTTP_END_CROWDED_OUT);
     }
-    if (oldest) {
-        http_conn_kill(oldest, HTTP_END_CROWDED_OUT);
-    }
-    return oldest != NULL;
+    return idle != NULL;
 }
 
 bool http_server_adopt(struct http_server *server, int fd, const struct sockaddr *peer)
 {
-    if (!http_server_make_room(server) || !http_conn_new(server, fd, peer)) {
+    if ((is_full(server) && !http_server_crowd_out(server)) || !http_conn_new(server, fd, peer)) {
         close(fd);
         return false;
     }

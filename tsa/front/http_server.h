@@ -93,8 +93,12 @@ void http_server_clear(struct http_server *server);
  * memory or no room. */
 bool http_server_adopt(struct http_server *server, int fd, const struct sockaddr *peer);
 
-/* http_server_make_room tells whether one more connection may come; the one that has been idle longest makes place for it. */
-bool http_server_make_room(struct http_server *server);
+/* http_server_has_room tells whether one more connection may come, if need be in the place of an idle one. */
+bool http_server_has_room(struct http_server *server);
+
+/* http_server_crowd_out ends the connection that is missed least: that has been answered, or has been silent for a second with its request
+ * not whole. False when there is none such. */
+bool http_server_crowd_out(struct http_server *server);
 
 /* http_server_stop: each connection ends with the answer to what it has sent whole; one that waits for nothing ends when it is called
  * again (a turn later, so that what the kernel holds already is seen). */

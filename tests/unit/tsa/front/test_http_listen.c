@@ -222,6 +222,54 @@ static void test_no_descriptors(void **state)
     world_free(w);
 }
 
+/* A full server wakes for a newcomer whom another process accepts: that costs no idle client its connection. */
+static void test_newcomer_goes_elsewhere(void **state)
+{
+    struct world *w = world_new(1);
+    struct sockaddr_in address = listen_tcp(w);
+    int a = join(&address), b;
+
+    (void)state;
+    turn(w);
+    assert_true(is_answered(w, a));
+    b = join(&address);
+    close(accept(event_get_fd(w->listen.events[0]), NULL, NULL));
+    event_active(w->listen.events[0], EV_READ, 0);
+    turn(w);
+    assert_int_equal(w->num_closed, 0);
+    assert_true(is_answered(w, a));
+    close(a);
+    close(b);
+    world_free(w);
+}
+
+/* Idle clients give their descriptors to those who come. */
+static void test_idle_gives_descriptor(void **state)
+{
+    struct world *w = world_new(1000);
+    struct sockaddr_in address = listen_tcp(w);
+    struct rlimit old, few;
+    int idle = join(&address), late, top;
+
+    (void)state;
+    turn(w);
+    assert_true(is_answered(w, idle));
+    late = join(&address);
+    top = dup(late);
+    close(top);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    few = old;
+    few.rlim_cur = (rlim_t)top;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    turn(w);
+    assert_true(is_answered(w, late));
+    assert_int_equal(w->num_closed, 1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    close(idle);
+    close(late);
+    world_free(w);
+}
+
 static void test_clear(void **state)
 {
     struct world *w = world_new(10);
@@ -238,9 +286,13 @@ static void test_clear(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tcp),   cmocka_unit_test(test_unix),
-        cmocka_unit_test(test_full),  cmocka_unit_test(test_no_descriptors),
+        cmocka_unit_test(test_tcp),
+        cmocka_unit_test(test_unix),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_no_descriptors),
         cmocka_unit_test(test_clear),
+        cmocka_unit_test(test_newcomer_goes_elsewhere),
+        cmocka_unit_test(test_idle_gives_descriptor),
     };
 
     signal(SIGPIPE, SIG_IGN);

@@ -284,7 +284,7 @@ static void test_crowd(void **state)
     say(w, fds[0], GET("/a"));
     fds[1] = join(w);
     say(w, fds[1], GET("/b"));
-    assert_false(http_server_make_room(&w->server)); /* both are being answered */
+    assert_false(http_server_has_room(&w->server)); /* both are being answered */
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, late), 0);
     assert_false(http_server_adopt(&w->server, late[1], NULL));
     close(late[0]);
@@ -300,6 +300,36 @@ static void test_crowd(void **state)
     w->seen_end = false;
     say(w, fds[1], GET("/c"));
     assert_false(w->seen_end);
+    close(fds[0]);
+    close(fds[1]);
+    close(fds[2]);
+    world_free(w);
+}
+
+/* Silent connections alone can not shut others out: after a second they make place; who has just come keeps it. */
+static void test_crowd_of_the_silent(void **state)
+{
+    struct http_server_config config = roomy;
+    struct world *w;
+    int fds[3];
+
+    (void)state;
+    config.connections = 2;
+    w = world_new(&config);
+    fds[0] = join(w);
+    usleep(600000);
+    fds[1] = join(w);
+    assert_false(http_server_has_room(&w->server));
+    usleep(600000);
+    assert_true(http_server_has_room(&w->server));
+    assert_int_equal(w->server.num_conns, 2); /* to ask costs nobody his place */
+    fds[2] = join(w);
+    turn(w);
+    assert_int_equal(w->ends[HTTP_END_CROWDED_OUT], 1);
+    assert_int_equal(w->server.num_conns, 2);
+    assert_false(http_server_has_room(&w->server));
+    look(w, fds[0]);
+    assert_true(w->seen_end);
     close(fds[0]);
     close(fds[1]);
     close(fds[2]);
@@ -346,21 +376,14 @@ static void test_stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flood_after_the_end),
-        cmocka_unit_test(test_requests_of_a_connection),
-        cmocka_unit_test(test_life_of_a_connection),
-        cmocka_unit_test(test_header_deadline),
-        cmocka_unit_test(test_silent_client),
-        cmocka_unit_test(test_body_deadline),
-        cmocka_unit_test(test_keep_alive_deadline),
-        cmocka_unit_test(test_no_deadline_while_answering),
-        cmocka_unit_test(test_write_deadline),
-        cmocka_unit_test(test_big_answer_to_a_slow_reader),
-        cmocka_unit_test(test_client_leaves),
-        cmocka_unit_test(test_half_closed_client),
-        cmocka_unit_test(test_request_cut_off),
-        cmocka_unit_test(test_crowd),
-        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_flood_after_the_end),  cmocka_unit_test(test_requests_of_a_connection),
+        cmocka_unit_test(test_life_of_a_connection), cmocka_unit_test(test_header_deadline),
+        cmocka_unit_test(test_silent_client),        cmocka_unit_test(test_body_deadline),
+        cmocka_unit_test(test_keep_alive_deadline),  cmocka_unit_test(test_no_deadline_while_answering),
+        cmocka_unit_test(test_write_deadline),       cmocka_unit_test(test_big_answer_to_a_slow_reader),
+        cmocka_unit_test(test_client_leaves),        cmocka_unit_test(test_half_closed_client),
+        cmocka_unit_test(test_request_cut_off),      cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_crowd_of_the_silent),  cmocka_unit_test(test_stop),
     };
 
     signal(SIGPIPE, SIG_IGN);
