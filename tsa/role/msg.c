@@ -5,6 +5,7 @@
  */
 #include "tsa/role/msg.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "tsa/role/clockpage.h"
@@ -153,14 +154,29 @@ enum rc msg_get_ask_facts(struct bytes body, uint64_t *out_id)
     return take_head(&body, out_id, sizeof(*out_id)) && body.len == 0 ? RC_OK : RC_MSG_MALFORMED;
 }
 
+#define TIME_END (offsetof(struct gentime, nsec) + sizeof(uint32_t))
+
+/* What stands behind a time's last field was set by nobody: it may hold whatever the sender's stack held. */
+static void clear_padding(uint8_t *octets, size_t time_at)
+{
+    memset(octets + time_at + TIME_END, 0, sizeof(struct gentime) - TIME_END);
+}
+
 void msg_put_facts(struct chan_out *out, const struct msg_facts *facts)
 {
     struct wbuf *w = chan_begin(out, MSG_FACTS);
+    uint8_t octets[sizeof(facts->facts)];
 
+    memcpy(octets, &facts->facts, sizeof(octets));
+    clear_padding(octets, offsetof(struct facts, last_time));
+    clear_padding(octets, offsetof(struct facts, started));
     wbuf_put(w, bytes_of(&facts->id, sizeof(facts->id)));
-    wbuf_put(w, bytes_of(&facts->facts, sizeof(facts->facts)));
+    wbuf_put(w, bytes_of(octets, sizeof(octets)));
     chan_end(out);
 }
+
+_Static_assert(sizeof(struct facts) == 4 * 4 + 2 * 8 + 32 + 2 * sizeof(struct gentime) + 4 * 8 + 2 * 4,
+               "padding within the times alone");
 
 static bool are_facts(const struct facts *f)
 {

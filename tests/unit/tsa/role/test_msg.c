@@ -263,6 +263,27 @@ static void test_facts(void **state)
     assert_int_equal(facts_through(&in, &out), RC_OK);
 }
 
+/* What an issuer had on its stack must not travel to a front. */
+static void test_facts_have_no_padding(void **state)
+{
+    struct msg_facts filled;
+    struct chan_out queue;
+    struct facts *f = &filled.facts;
+    size_t num_filled = 0;
+
+    (void)state;
+    memset(&filled, 0xee, sizeof(filled));
+    f->last_time.sec = f->started.sec = 0;
+    f->last_time.nsec = f->started.nsec = 0;
+    chan_out_init(&queue, 4096);
+    msg_put_facts(&queue, &filled);
+    for (size_t i = FRAME; i < queue.queue.len; i++) {
+        num_filled += queue.queue.data[i] == 0xee;
+    }
+    assert_int_equal(num_filled, queue.queue.len - FRAME - 2 * sizeof(struct gentime));
+    chan_out_clear(&queue);
+}
+
 static void test_ask_and_empty(void **state)
 {
     struct chan_out queue;
@@ -292,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_bodies_cut_or_lengthened),
         cmocka_unit_test(test_stamped),
         cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_facts_have_no_padding),
         cmocka_unit_test(test_ask_and_empty),
     };
 
