@@ -87,18 +87,25 @@ enum rc jail_become(const char *user)
 
 /* ---- limits and memory ---- */
 
+static bool set_limit(__rlimit_resource_t what, rlim_t n)
+{
+    return setrlimit(what, &(struct rlimit){.rlim_cur = n, .rlim_max = n}) == 0;
+}
+
+/* Not even root can raise it everywhere: a container's lacks the capability. */
 static void limit(const struct jail *jail, __rlimit_resource_t what, rlim_t n, const char *name)
 {
     struct rlimit now;
 
-    if (getrlimit(what, &now) == 0 && now.rlim_max < n && geteuid() != 0) {
+    if (set_limit(what, n)) {
+        return;
+    }
+    if (errno == EPERM && getrlimit(what, &now) == 0 && now.rlim_max < n && set_limit(what, now.rlim_max)) {
         log_warning("the limit on %s is %llu here, less than the %llu that are wished for", name,
                     (unsigned long long)now.rlim_max, (unsigned long long)n);
-        n = now.rlim_max;
+        return;
     }
-    if (setrlimit(what, &(struct rlimit){.rlim_cur = n, .rlim_max = n}) != 0) {
-        log_die(EX_SOFTWARE, "@%s: can not limit %s: %s", jail->role, name, strerror(errno));
-    }
+    log_die(EX_SOFTWARE, "@%s: can not limit %s: %s", jail->role, name, strerror(errno));
 }
 
 /* No limit on processes: it counts those of the whole account, and the filter allows threads alone anyway. */

@@ -27,6 +27,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
+
 #include <cmocka.h>
 
 #include "tsa/role/jail.h"
@@ -467,6 +469,33 @@ static void test_limits(void **state)
     assert_allowed(act_limits);
 }
 
+/* Root of a container, who may not raise a limit: the jail takes what there is. */
+static void test_root_without_capability(void **state)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const struct __user_cap_data_struct none[2] = {{0}};
+    int status;
+    pid_t pid;
+
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){32, 32}) != 0 ||
+            syscall(SYS_capset, &header, none) != 0) {
+            _exit(3);
+        }
+        close_jail(); /* which wants 64 */
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void test_not_dumpable(void **state)
 {
     int ends[2], status;
@@ -567,6 +596,7 @@ int main(void)
         cmocka_unit_test(test_every_other_call_kills),
         cmocka_unit_test(test_threads_that_run_already),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_root_without_capability),
         cmocka_unit_test(test_not_dumpable),
         cmocka_unit_test(test_resolve),
         cmocka_unit_test(test_become),
