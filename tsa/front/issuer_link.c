@@ -221,16 +221,21 @@ static void answer_waiters(struct issuer_link *link, const struct facts *facts)
     }
 }
 
+static bool has_room(const struct issuer_link *link)
+{
+    return link->out.queue.len + STAMP_ROOM <= link->out_limit;
+}
+
 void issuer_link_ask(struct issuer_link *link, struct issuer_link_waiter *waiter)
 {
     static const struct timeval patience = {2, 0};
 
-    if (link->fd < 0) {
-        waiter->on_facts(waiter, NULL);
-        return;
-    }
     if (link->facts_at != 0 && now_mono_ns() - link->facts_at <= FACTS_FRESH_NS) {
         waiter->on_facts(waiter, &link->facts);
+        return;
+    }
+    if (link->fd < 0 || !has_room(link)) {
+        waiter->on_facts(waiter, NULL);
         return;
     }
     TAILQ_INSERT_TAIL(&link->waiters, waiter, entry);
@@ -249,7 +254,7 @@ enum rc issuer_link_stamp(struct issuer_link *link, const struct msg_stamp *stam
     if (link->fd < 0) {
         return RC_ISSUER_GONE;
     }
-    if (link->out.queue.len + STAMP_ROOM > link->out_limit) {
+    if (!has_room(link)) {
         return RC_OVERLOADED;
     }
     if (!chan_pending(&link->out)) {

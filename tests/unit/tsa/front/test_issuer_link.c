@@ -186,12 +186,32 @@ static void test_facts_come_late(void **state)
     world_free(w);
 }
 
+/* An issuer that reads nothing: when the queue is full, questions do not fill it beyond its limit, which would end the channel. */
+static void test_full(void **state)
+{
+    static const uint8_t blob[MSAUTH_BLOB_MAX];
+    const struct msg_stamp msg = {.kind = MSG_AUTHENTICODE, .data = bytes_of(blob, sizeof blob)};
+    struct world *w = world_new();
+    struct asked asked = {.waiter.on_facts = on_facts};
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < 100000 && issuer_link_stamp(w->link, &msg) == RC_OK; i++) {
+        turn(w);
+    }
+    assert_int_equal(issuer_link_stamp(w->link, &msg), RC_OVERLOADED);
+    issuer_link_ask(w->link, &asked.waiter);
+    assert_int_equal(asked.num, 1);
+    assert_false(asked.had_facts);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_issuer_dies),           cmocka_unit_test(test_issuer_is_replaced),
         cmocka_unit_test(test_issuer_talks_nonsense), cmocka_unit_test(test_facts),
-        cmocka_unit_test(test_facts_come_late),
+        cmocka_unit_test(test_facts_come_late),       cmocka_unit_test(test_full),
     };
 
     signal(SIGPIPE, SIG_IGN);
