@@ -23,6 +23,7 @@
 #define SPARE_FDS    64
 #define STOP_TURN_MS 50   /* between looks at what is left */
 #define STOP_MAX_MS  3700 /* then what is left is cut off */
+#define ALONE_S      7    /* without an issuer; the parent bears nine deaths a minute */
 
 struct front {
     struct settings settings;
@@ -37,7 +38,7 @@ struct front {
     struct metrics metrics;
     struct issuer_link *link;
     int parent;
-    struct event *parent_event, *stop_event;
+    struct event *parent_event, *stop_event, *alone_event;
     struct chan_in parent_in;
     int stop_ms; /* since MSG_STOP */
     bool failed;
@@ -117,9 +118,20 @@ static void on_stamped(void *arg, const struct msg_stamped *stamped)
     stamp_on_stamped(&((struct front *)arg)->stamps, stamped);
 }
 
+/* With a new issuer the parent sends a new channel at once. Where only the channel broke nobody else knows: then this front starts anew. */
+static void expect_issuer(struct front *front)
+{
+    static const struct timeval patience = {ALONE_S, 0};
+
+    event_add(front->alone_event, &patience);
+}
+
 static void on_gone(void *arg)
 {
-    stamp_on_gone(&((struct front *)arg)->stamps);
+    struct front *front = arg;
+
+    expect_issuer(front);
+    stamp_on_gone(&front->stamps);
 }
 
 static const struct issuer_link_ops link_ops = {on_stamped, on_gone};
@@ -181,6 +193,7 @@ static void take_parent_message(struct front *front, const struct chan_message *
     } else if (message->type == MSG_PEER && fd >= 0) {
         front->parent_in.passed_fd = -1;
         issuer_link_replace(front->link, fd);
+        event_del(front->alone_event);
     } else {
         log_error("the parent says what a front does not know (%u)", message->type);
         front->failed = true;
@@ -191,6 +204,16 @@ static void end(struct front *front, const char *why)
 {
     log_error("%s", why);
     front->failed = true;
+}
+
+static void on_alone(evutil_socket_t fd, short what, void *arg)
+{
+    struct front *front = arg;
+
+    (void)fd;
+    (void)what;
+    end(front, "no channel to an issuer came; this front starts anew");
+    event_base_loopbreak(front->base);
 }
 
 static void on_parent(evutil_socket_t fd, short what, void *arg)
@@ -340,7 +363,9 @@ static void watch_parent(struct front *front)
 {
     front->parent_event = event_new(front->base, front->parent, EV_READ | EV_PERSIST, on_parent, front);
     front->stop_event = event_new(front->base, -1, 0, on_stop_turn, front);
-    if (!front->parent_event || !front->stop_event || event_add(front->parent_event, NULL) != 0) {
+    front->alone_event = event_new(front->base, -1, 0, on_alone, front);
+    if (!front->parent_event || !front->stop_event || !front->alone_event ||
+        event_add(front->parent_event, NULL) != 0) {
         log_die(70, "out of memory");
     }
 }
@@ -385,6 +410,7 @@ static void clear(struct front *front)
     metrics_clear(&front->metrics);
     event_free(front->parent_event);
     event_free(front->stop_event);
+    event_free(front->alone_event);
     event_base_free(front->base);
     close(front->parent);
     for (i = 0; i < front->num_units; i++) {
@@ -398,6 +424,7 @@ int front_proc_main(struct inherit *in)
 {
     struct front *front = xcalloc(1, sizeof *front);
     bool failed;
+    int issuer;
 
     ignore_signals();
     log_start("front", LOG_LEVEL_NOTICE, LOG_FORM_TEXT);
@@ -409,8 +436,12 @@ int front_proc_main(struct inherit *in)
     }
     front->base = new_base();
     start_server(front);
-    start_desks(front, inherit_take(in, "issuer"));
+    issuer = inherit_take(in, "issuer");
+    start_desks(front, issuer);
     watch_parent(front);
+    if (issuer < 0) {
+        expect_issuer(front);
+    }
     start_listening(front, in);
     close_jail(front);
     if (!say_ready(front) || event_base_dispatch(front->base) < 0) {

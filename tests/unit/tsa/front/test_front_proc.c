@@ -359,6 +359,28 @@ static void test_new_issuer(void **state)
     assert_int_equal(end_of(f), 0);
 }
 
+/* The channel breaks, and the parent knows nothing of it: only a new process gets a new one. A channel that comes in time is enough. */
+static void test_alone(void **state)
+{
+    struct front *saved = start(), *lost = start();
+    int pair[2];
+
+    (void)state;
+    assert_int_equal(send(saved->issuer, "nonsense", 8, MSG_NOSIGNAL), 8);
+    assert_int_equal(send(lost->issuer, "nonsense", 8, MSG_NOSIGNAL), 8);
+    usleep(100000);
+    assert_int_equal(chan_pair(pair), RC_OK);
+    assert_int_equal(chan_send_fd(saved->parent, MSG_PEER, BYTES_NONE, pair[0]), RC_OK);
+    close(pair[0]);
+    assert_int_equal(end_of(lost), 70);
+    usleep(500000);
+    read_answer(saved, ask(saved, "GET /healthz", "", BYTES_NONE));
+    assert_has(saved, "alive");
+    say_stop(saved);
+    assert_int_equal(end_of(saved), 0);
+    close(pair[1]);
+}
+
 /* What was received whole before the stop is answered after it; who only half asked, and who idles, is let go. */
 static void test_graceful_stop(void **state)
 {
@@ -449,7 +471,7 @@ int main(void)
         cmocka_unit_test(test_stamps_and_stops), cmocka_unit_test(test_views),
         cmocka_unit_test(test_not_ready),        cmocka_unit_test(test_new_issuer),
         cmocka_unit_test(test_graceful_stop),    cmocka_unit_test(test_signals_are_the_parents),
-        cmocka_unit_test(test_parent_ends),
+        cmocka_unit_test(test_parent_ends),      cmocka_unit_test(test_alone),
     };
 
     return cmocka_run_group_tests(tests, make_lab, drop_lab);
