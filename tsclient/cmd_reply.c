@@ -147,9 +147,9 @@ const struct command cmd_reply = {
     .name = "reply",
     .arguments = "FILE.tsr",
     .summary = "Read a timestamp reply, and check it against its query, its file or trusted roots.",
-    .notes = "Exit codes: 0 granted and every check passed, 1 refused, malformed or a check failed, 2 passed "
-             "with warnings, 64\n"
-             "wrong usage.",
+    .notes =
+        "Exit codes: 0 granted and every check passed, 1 refused, malformed or a check failed, 2 passed with "
+        "warnings, 64 wrong usage.",
     .options = options,
     .settings_size = sizeof(struct settings),
     .run = run,

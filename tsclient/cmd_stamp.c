@@ -379,17 +379,18 @@ const struct command cmd_stamp = {
     .name = "stamp",
     .arguments = "FILE...",
     .summary = "Countersign existing signatures with a timestamp, in place.",
-    .notes = "Nothing is written before the reply was checked whole (status, imprint, nonce, policy, signing "
-             "certificate,\n"
-             "signature, chain, time) and the changed file was judged again. A file is replaced whole or not "
-             "at all; its mode,\n"
-             "owner and times are kept. A signature that has a good timestamp is skipped; one that is not "
-             "good, or of the other\n"
-             "kind, is left and told (exit code 2).\n"
-             "\n"
-             "Exit codes: 0 every file done or already so, 1 at least one failed, 2 done with warnings, 3 "
-             "every failure was that no\n"
-             "authority could be reached, 4 every failure was an authority's refusal, 64 wrong usage.",
+    .notes =
+        "Nothing is written before the reply was checked whole (status, imprint, nonce, policy, signing "
+        "certificate, "
+        "signature, chain, time) and the changed file was judged again. A file is replaced whole or not at "
+        "all; "
+        "its mode, owner and times are kept.\n"
+        "A signature that has a good timestamp is skipped; one that is not good, or of the other kind, is "
+        "left "
+        "and told (exit code 2).\n"
+        "Exit codes: 0 every file done or already so, 1 at least one failed, 2 done with warnings, 3 every "
+        "failure was that no authority could be reached, 4 every failure was an authority's refusal, 64 "
+        "wrong usage.",
     .options = options,
     .settings_size = sizeof(struct settings),
     .defaults = &defaults,

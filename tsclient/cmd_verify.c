@@ -168,15 +168,15 @@ const struct command cmd_verify = {
     .name = "verify",
     .arguments = "FILE...",
     .summary = "Judge signatures and timestamps by Windows' rules.",
-    .notes = "A signature with a good timestamp is judged at the timestamp's time, which must lie within the "
-             "validity of the\n"
-             "signer's certificate; any other one as of now (or --at). A timestamp that is bad or untrusted "
-             "counts as none, with\n"
-             "a warning. All signatures of a file are judged, nested ones too, and a file is good when every "
-             "one is good, as\n"
-             "`signtool verify /all` has it. NAME.tsr is a detached timestamp of NAME.\n"
-             "\n"
-             "Exit codes: 0 every file good, 1 at least one bad, 2 good with warnings, 64 wrong usage.",
+    .notes =
+        "A signature with a good timestamp is judged at the timestamp's time, which must lie within the "
+        "validity of the signer's certificate; any other one as of now (or --at). A timestamp that is bad or "
+        "untrusted counts as none, with a warning.\n"
+        "All signatures of a file are judged, nested ones too, and a file is good when every one is good, as "
+        "`signtool verify /all` has it. Of the certificate table of a PE file the first PKCS #7 entry "
+        "counts.\n"
+        "NAME.tsr is a detached timestamp of NAME.\n"
+        "Exit codes: 0 every file good, 1 at least one bad, 2 good with warnings, 64 wrong usage.",
     .options = options,
     .settings_size = sizeof(struct settings),
     .run = run,

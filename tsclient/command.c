@@ -52,6 +52,21 @@ static void print_wrapped(FILE *out, const char *text, int column)
     (void)fputc('\n', out);
 }
 
+/* Paragraphs stand on lines of their own, however long. */
+static void print_notes(FILE *out, const char *notes)
+{
+    char line[1000];
+
+    while (*notes) {
+        size_t len = strcspn(notes, "\n");
+
+        (void)snprintf(line, sizeof line, "%.*s", (int)len, notes);
+        (void)fputc('\n', out);
+        print_wrapped(out, line, 0);
+        notes += len + (notes[len] == '\n');
+    }
+}
+
 static void print_option(const struct option_row *row, FILE *out)
 {
     char left[80];
@@ -84,7 +99,7 @@ void command_help(const struct command *command, FILE *out)
         print_option(row, out);
     }
     if (command->notes) {
-        (void)fprintf(out, "\n%s\n", command->notes);
+        print_notes(out, command->notes);
     }
 }
 

@@ -57,7 +57,7 @@ struct command {
     const char *name;
     const char *arguments;            /* "FILE..." */
     const char *summary;              /* one line */
-    const char *notes;                /* paragraphs for its help; may be NULL */
+    const char *notes;                /* paragraphs for its help, one a line; may be NULL */
     const struct option_row *options; /* up to a row without name and letter */
     size_t settings_size;
     const void *defaults; /* NULL: all zero */

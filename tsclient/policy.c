@@ -95,16 +95,13 @@ static void check_integrity(const struct subject *subject, const struct spc_sign
 
 enum rc policy_check_integrity(const struct subject *subject, size_t index, struct reasons *out)
 {
+    const struct reason_entry *error;
     struct cert cert;
 
     *out = (struct reasons){0};
     check_integrity(subject, &subject->spc->signatures[index], &cert, out);
-    for (size_t i = 0; i < out->num; i++) {
-        if (out->list[i].severity == SEVERITY_ERROR) {
-            return out->list[i].cause;
-        }
-    }
-    return RC_OK;
+    error = reasons_first(out, SEVERITY_ERROR);
+    return error ? error->cause : RC_OK;
 }
 
 /* ---- timestamps ---- */

@@ -58,6 +58,16 @@ bool reasons_has(const struct reasons *reasons, enum reason reason)
     return false;
 }
 
+const struct reason_entry *reasons_first(const struct reasons *reasons, enum severity least)
+{
+    for (size_t i = 0; i < reasons->num; i++) {
+        if (reasons->list[i].severity >= least) {
+            return &reasons->list[i];
+        }
+    }
+    return NULL;
+}
+
 enum severity reasons_worst(const struct reasons *reasons)
 {
     enum severity worst = SEVERITY_NOTE;

@@ -78,6 +78,9 @@ void reasons_raise(struct reasons *reasons, enum reason reason, enum severity se
 void reasons_merge(struct reasons *reasons, const struct reasons *others);
 bool reasons_has(const struct reasons *reasons, enum reason reason);
 
+/* reasons_first gives the first of at least that severity, NULL when there is none. */
+const struct reason_entry *reasons_first(const struct reasons *reasons, enum severity least);
+
 /* reasons_worst gives the highest severity; SEVERITY_NOTE of an empty set. */
 enum severity reasons_worst(const struct reasons *reasons);
 

@@ -160,10 +160,10 @@ static bool consider(struct job *j, size_t index)
         return true;
     }
     if (policy_check_integrity(&j->before, index, &reasons) != RC_OK) {
-        const struct reason_entry *first = &reasons.list[0];
+        const struct reason_entry *error = reasons_first(&reasons, SEVERITY_ERROR);
 
-        return say(j, STAMPING_FAILED, "%s%s (%s)", name_of(j, index, name), reason_text(first->reason),
-                   rc_text(first->cause));
+        return say(j, STAMPING_FAILED, "%s%s (%s)", name_of(j, index, name), reason_text(error->reason),
+                   rc_text(error->cause));
     }
     j->wanted[index] = true;
     j->num_wanted++;

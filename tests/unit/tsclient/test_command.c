@@ -64,7 +64,8 @@ static const struct command *const commands[] = {&one, NULL};
 /* Runs a line of words; what it prints goes to a file that is given back as text. */
 static int call(char **out_text, const char *line)
 {
-    char copy[400], *argv[24] = {(char *)(uintptr_t) "tsclient"};
+    static char copy[400]; /* the settings point into it */
+    char *argv[40] = {(char *)(uintptr_t) "tsclient"};
     int argc = 1, saved[2], rc;
     FILE *file = tmpfile();
     long len;
