@@ -35,6 +35,9 @@ static enum rc check_signature(const struct subject *subject, const struct spc_s
     };
     enum rc rc = digest_compute(signer->digest, &content, 1, digest);
 
+    if (content.len == 0) { /* a signature of nothing says nothing of the file */
+        return RC_CMS_NO_CONTENT;
+    }
     if (rc != RC_OK) {
         return rc;
     }
