@@ -265,7 +265,6 @@ static const int syscalls[] = {
     SYS_sendto,
     SYS_accept4,
     SYS_shutdown,
-    SYS_setsockopt,
     SYS_close,
     SYS_ioctl,
     SYS_epoll_ctl,

@@ -33,7 +33,6 @@ static bool accept_one(struct http_listen *listen, int fd)
 {
     struct sockaddr_storage peer = {0};
     socklen_t len = sizeof peer;
-    int on = 1;
     int client;
 
     if (!http_server_has_room(listen->server)) {
@@ -47,9 +46,6 @@ static bool accept_one(struct http_listen *listen, int fd)
     if (client < 0) {
         look_away(listen, errno);
         return false;
-    }
-    if (peer.ss_family == AF_INET || peer.ss_family == AF_INET6) {
-        (void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
     listen->num_accepted++;
     return http_server_adopt(listen->server, client, (const struct sockaddr *)&peer);
@@ -109,13 +105,16 @@ void http_listen_init(struct http_listen *listen, struct http_server *server)
     }
 }
 
+/* Connections inherit TCP_NODELAY, which spares each a system call and the jail one that it would allow; a Unix socket has none. */
 bool http_listen_add(struct http_listen *listen, int fd)
 {
+    const int on = 1;
     struct event *event;
 
     if (listen->num == HTTP_LISTEN_MAX) {
         return false;
     }
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     event = event_new(listen->server->base, fd, EV_READ | EV_PERSIST, on_acceptable, listen);
     if (!event || event_add(event, NULL) != 0) {
         log_die(70, "out of memory");

@@ -129,6 +129,18 @@ static bool is_answered(struct world *w, int fd)
     return num > 12 && memcmp(seen, "HTTP/1.1 200", 12) == 0;
 }
 
+/* Nagle's algorithm is off on what the kernel made of the next connection. */
+static void assert_answers_at_once(struct world *w, const struct sockaddr_in *address)
+{
+    int client = join(address), server = accept(event_get_fd(w->listen.events[0]), NULL, NULL), on = 0;
+    socklen_t len = sizeof on;
+
+    assert_int_equal(getsockopt(server, IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
+    assert_int_equal(on, 1);
+    close(client);
+    close(server);
+}
+
 static void test_tcp(void **state)
 {
     struct world *w = world_new(1000);
@@ -142,6 +154,7 @@ static void test_tcp(void **state)
     }
     turn(w);
     assert_int_equal(w->listen.num_accepted, 100);
+    assert_answers_at_once(w, &address);
     for (i = 0; i < 100; i++) {
         assert_true(is_answered(w, fds[i]));
         close(fds[i]);
