@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# What `tsa lab` prints is typed as printed, line by line, in a folder that holds what the lines call the user's own: driver.sys
-# and app.jar. Of the lines for Windows the downloads are run; what signtool sends is replayed in recorded.bats.
+# What `tsa lab` prints is typed as printed, line by line, for a lab whose path needs quotes, in a folder that holds what the lines
+# call the user's own: driver.sys and app.jar. Of the lines for Windows the downloads are run; what signtool sends is replayed in recorded.bats.
 
 load ../system/lab
 load driver
@@ -11,6 +11,7 @@ setup_file() {
     command -v osslsigncode > /dev/null || skip "osslsigncode is not installed (conf/install-deps interop)"
     command -v jarsigner > /dev/null || skip "jarsigner is not installed (conf/install-deps interop)"
     driver_find
+    export LAB="$BATS_FILE_TMPDIR/a lab's folder"
     lab_start
     export WORKDIR=$BATS_FILE_TMPDIR/work
     mkdir "$WORKDIR"
