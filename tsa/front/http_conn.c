@@ -18,6 +18,7 @@
 #define LINGER_MAX     (256u * 1024u) /* octets that are read and thrown away after the last answer */
 #define REPLY_MAX      (1024u * 1024u)
 #define REPLY_KEEP     (16u * 1024u) /* room of this size stays with a slot */
+#define FREE_SLOTS_MAX 1024          /* kept for the next requests */
 #define LOG_TARGET_MAX 120
 #define LOG_AGENT_MAX  60
 #define LOG_METHOD_MAX 16
@@ -110,6 +111,7 @@ static struct http_slot *slot_take(struct http_conn *conn)
 
     if (slot) {
         TAILQ_REMOVE(&server->free_slots, slot, entry);
+        server->num_free_slots--;
     } else if ((slot = calloc(1, sizeof *slot))) {
         wbuf_init(&slot->out, REPLY_MAX);
     } else {
@@ -130,21 +132,37 @@ static struct http_slot *slot_take(struct http_conn *conn)
     return slot;
 }
 
+static void slot_free(struct http_slot *slot)
+{
+    wbuf_clear(&slot->out);
+    free(slot);
+}
+
+/* What a flood has brought goes back to the system; what a steady load needs stays. */
 static void slot_give_back(struct http_slot *slot)
 {
+    if (slot->server->num_free_slots == FREE_SLOTS_MAX) {
+        slot_free(slot);
+        return;
+    }
     if (slot->out.cap > REPLY_KEEP) {
         wbuf_clear(&slot->out);
         wbuf_init(&slot->out, REPLY_MAX);
     }
     wbuf_reset(&slot->out);
     TAILQ_INSERT_HEAD(&slot->server->free_slots, slot, entry);
+    slot->server->num_free_slots++;
 }
 
-void http_conn_free_slot(struct http_slot *slot)
+void http_conn_free_slots(struct http_server *server)
 {
-    TAILQ_REMOVE(&slot->server->free_slots, slot, entry);
-    wbuf_clear(&slot->out);
-    free(slot);
+    struct http_slot *slot;
+
+    while ((slot = TAILQ_FIRST(&server->free_slots))) {
+        TAILQ_REMOVE(&server->free_slots, slot, entry);
+        slot_free(slot);
+    }
+    server->num_free_slots = 0;
 }
 
 /* Takes a slot off its connection; one that is still being answered lives on until its answer comes. */

@@ -101,12 +101,8 @@ void http_server_cut(struct http_server *server)
 
 void http_server_clear(struct http_server *server)
 {
-    struct http_slot *slot;
-
     http_server_cut(server);
-    while ((slot = TAILQ_FIRST(&server->free_slots))) {
-        http_conn_free_slot(slot);
-    }
+    http_conn_free_slots(server);
     event_free(server->timer);
     event_free(server->reaper);
 }

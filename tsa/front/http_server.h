@@ -75,6 +75,7 @@ struct http_server {
     int64_t timer_at;
     struct http_phase_list dead;
     struct http_slot_list free_slots;
+    size_t num_free_slots;
     int64_t date_sec;
     char date[HTTP_REPLY_DATE_LEN + 1];
 };

@@ -306,6 +306,35 @@ static void test_crowd(void **state)
     world_free(w);
 }
 
+/* The room that a flood of answers took, all behind one that is slow, is not kept for ever. */
+static void test_flood_of_answers(void **state)
+{
+    struct http_server_config config = roomy;
+    struct http_slot *slow;
+    struct world *w;
+    int fd, i;
+
+    (void)state;
+    config.pipeline = config.requests = 2000;
+    w = world_new(&config);
+    fd = join(w);
+    say(w, fd, GET("/slow"));
+    slow = w->kept[0];
+    w->at_once = true;
+    for (i = 0; i < 1500; i++) {
+        say(w, fd, GET("/quick"));
+    }
+    assert_int_equal(w->num_requests, 1501);
+    w->kept[0] = slow;
+    answer(w, 0);
+    turn(w);
+    look(w, fd);
+    assert_int_equal(w->num_answered, 1501);
+    assert_int_equal(w->server.num_free_slots, 1024);
+    close(fd);
+    world_free(w);
+}
+
 /* Silent connections alone can not shut others out: after a second they make place; who has just come keeps it. */
 static void test_crowd_of_the_silent(void **state)
 {
@@ -376,14 +405,23 @@ static void test_stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flood_after_the_end),  cmocka_unit_test(test_requests_of_a_connection),
-        cmocka_unit_test(test_life_of_a_connection), cmocka_unit_test(test_header_deadline),
-        cmocka_unit_test(test_silent_client),        cmocka_unit_test(test_body_deadline),
-        cmocka_unit_test(test_keep_alive_deadline),  cmocka_unit_test(test_no_deadline_while_answering),
-        cmocka_unit_test(test_write_deadline),       cmocka_unit_test(test_big_answer_to_a_slow_reader),
-        cmocka_unit_test(test_client_leaves),        cmocka_unit_test(test_half_closed_client),
-        cmocka_unit_test(test_request_cut_off),      cmocka_unit_test(test_crowd),
-        cmocka_unit_test(test_crowd_of_the_silent),  cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_flood_after_the_end),
+        cmocka_unit_test(test_requests_of_a_connection),
+        cmocka_unit_test(test_life_of_a_connection),
+        cmocka_unit_test(test_header_deadline),
+        cmocka_unit_test(test_silent_client),
+        cmocka_unit_test(test_body_deadline),
+        cmocka_unit_test(test_keep_alive_deadline),
+        cmocka_unit_test(test_no_deadline_while_answering),
+        cmocka_unit_test(test_write_deadline),
+        cmocka_unit_test(test_big_answer_to_a_slow_reader),
+        cmocka_unit_test(test_client_leaves),
+        cmocka_unit_test(test_half_closed_client),
+        cmocka_unit_test(test_request_cut_off),
+        cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_crowd_of_the_silent),
+        cmocka_unit_test(test_flood_of_answers),
+        cmocka_unit_test(test_stop),
     };
 
     signal(SIGPIPE, SIG_IGN);
