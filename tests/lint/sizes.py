@@ -14,6 +14,7 @@ import tree
 MAX_FUNCTION = 80
 MAX_FILE = 700
 MAX_PARAMETERS = 5
+LIBC = {"copy_file_range"}  # stands before libc's in a test, with libc's parameters
 MAX_MEDIAN = 15
 MIN_FOR_MEDIAN = 20
 
@@ -78,7 +79,7 @@ def main():
             by_folder.setdefault(folder, []).append(length)
             if length > MAX_FUNCTION:
                 complaints.append(f"{path}:{number}: {name} has {length} lines, more than {MAX_FUNCTION}")
-            if parameters > MAX_PARAMETERS:
+            if parameters > MAX_PARAMETERS and name not in LIBC:
                 complaints.append(f"{path}:{number}: {name} takes {parameters} parameters, more than {MAX_PARAMETERS}")
     for folder, lengths in sorted(by_folder.items()):
         print(f"{folder}: {len(lengths)} functions, median {statistics.median(lengths):g}, longest {max(lengths)}")

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The old file or the new one stands there after every failure: no room, a call that fails, other writers, a process killed at any moment.
+ */
+#include "tsa/base/safefile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/tsa/base/folder.h"
+
+/* ---- no room ---- */
+
+static bool stays_whole_without_room(void)
+{
+    static uint8_t much[1 << 18];
+    struct wbuf w;
+    bool good;
+
+    memset(much, 'x', sizeof much);
+    good = safefile_write("full", bytes_of(much, sizeof much), 0600) == RC_IO &&
+           strncmp(safefile_error_text(), "can not write full: ", 20) == 0 && !is_there(".full.tsa-new");
+    wbuf_init(&w, 100);
+    good = good && safefile_read("full", 100, &w) == RC_OK && bytes_equal(wbuf_bytes(&w), bytes_str("old"));
+    wbuf_clear(&w);
+    return good;
+}
+
+static void a_limit_leaves_the_old_file(void **state)
+{
+    int status;
+    pid_t pid;
+    (void)state;
+
+    put("full", "old");
+    pid = fork();
+    if (pid == 0) {
+        const struct rlimit limit = {.rlim_cur = 100000, .rlim_max = 100000};
+
+        (void)signal(SIGXFSZ, SIG_IGN);
+        _exit(setrlimit(RLIMIT_FSIZE, &limit) == 0 && stays_whole_without_room() ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+static void a_full_disk_leaves_the_old_file(void **state)
+{
+    bool good;
+    (void)state;
+
+    assert_int_equal(mkdir("disk", 0755), 0);
+    if (mount("tmpfs", "disk", "tmpfs", 0, "size=128k") != 0) {
+        assert_int_equal(rmdir("disk"), 0);
+        skip();
+    }
+    assert_int_equal(chdir("disk"), 0);
+    put("full", "old");
+    good = stays_whole_without_room();
+    assert_int_equal(chdir(".."), 0);
+    assert_int_equal(umount("disk"), 0);
+    assert_true(good);
+}
+
+/* ---- calls that fail: these stand before libc's ---- */
+
+static struct fault {
+    int countdown, error; /* the call that brings it to 0 fails; negative: none */
+} fsync_fault = {-1, 0}, copy_fault = {-1, 0};
+
+static bool strikes(struct fault *fault)
+{
+    if (fault->countdown < 0 || fault->countdown-- > 0) {
+        return false;
+    }
+    errno = fault->error;
+    return true;
+}
+
+int fsync(int fd)
+{
+    return strikes(&fsync_fault) ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+ssize_t copy_file_range(int from, off64_t *from_at, int to, off64_t *to_at, size_t len, unsigned flags)
+{
+    /* In small steps, so that a failure in the middle is one. */
+    return strikes(&copy_fault)
+               ? -1
+               : syscall(SYS_copy_file_range, from, from_at, to, to_at, len > 4 ? 4 : len, flags);
+}
+
+static void a_sync_that_fails_is_told(void **state)
+{
+    (void)state;
+    put("sync", "0123456789");
+    fsync_fault = (struct fault){0, EIO};
+    assert_int_equal(safefile_write("sync", bytes_str("new"), 0600), RC_IO);
+    ASSERT_TEXT("can not sync sync: Input/output error");
+    assert_holds("sync", "0123456789");
+    fsync_fault = (struct fault){0, EIO};
+    assert_int_equal(edit("sync", "sync", false), RC_IO);
+    assert_holds("sync", "0123456789");
+    assert_false(is_there(".sync.tsa-new"));
+    /* The second one is the folder's: the new file stands there, but nobody can say whether it will after a power cut. */
+    fsync_fault = (struct fault){1, EIO};
+    assert_int_equal(safefile_write("sync", bytes_str("new"), 0600), RC_IO);
+    ASSERT_TEXT("can not sync the folder of sync: Input/output error");
+    assert_holds("sync", "new");
+    /* Some file systems can not sync folders, and say so. */
+    fsync_fault = (struct fault){1, EINVAL};
+    assert_int_equal(safefile_write("sync", bytes_str("newer"), 0600), RC_OK);
+    fsync_fault.countdown = -1;
+}
+
+static void a_copy_that_fails_is_made_otherwise_or_told(void **state)
+{
+    static const int otherwise[] = {EXDEV, ENOSYS, EOPNOTSUPP, EINVAL, EINTR};
+    static const int hopeless[] = {ENOSPC, EIO, EDQUOT};
+    (void)state;
+
+    put("from", "0123456789");
+    for (int at = 0; at < 3; at++) {
+        for (size_t i = 0; i < sizeof otherwise / sizeof *otherwise; i++) {
+            copy_fault = (struct fault){at, otherwise[i]};
+            assert_int_equal(edit("from", "to", false), RC_OK);
+            assert_holds("to", "<01XY56789>");
+        }
+        for (size_t i = 0; i < sizeof hopeless / sizeof *hopeless; i++) {
+            copy_fault = (struct fault){at, hopeless[i]};
+            assert_int_equal(edit("from", "from", false), RC_IO);
+            assert_holds("from", "0123456789");
+            assert_false(is_there(".from.tsa-new"));
+        }
+    }
+    copy_fault.countdown = -1;
+}
+
+/* ---- leftovers and other writers ---- */
+
+static void leftovers_are_removed(void **state)
+{
+    (void)state;
+    put("l", "old");
+    put(".l.tsa-new", "half");
+    assert_int_equal(safefile_write("l", bytes_str("new"), 0600), RC_OK);
+    assert_holds("l", "new");
+    assert_false(is_there(".l.tsa-new"));
+}
+
+static void a_file_that_is_being_written_is_left_alone(void **state)
+{
+    int fd;
+    (void)state;
+
+    put("busy", "old");
+    put(".busy.tsa-new", "in work");
+    fd = open(".busy.tsa-new", O_RDWR);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(safefile_write("busy", bytes_str("new"), 0600), RC_IO);
+    ASSERT_TEXT("can not write busy: another process is writing it");
+    assert_holds("busy", "old");
+    assert_holds(".busy.tsa-new", "in work");
+    close(fd);
+    assert_int_equal(safefile_write("busy", bytes_str("new"), 0600), RC_OK);
+}
+
+static void what_is_no_leftover_is_left_alone(void **state)
+{
+    (void)state;
+    put("victim", "precious");
+    assert_int_equal(symlink("victim", ".way.tsa-new"), 0);
+    assert_int_equal(safefile_write("way", bytes_str("new"), 0600), RC_IO);
+    ASSERT_TEXT("can not write way: .way.tsa-new beside it is in the way");
+    assert_holds("victim", "precious");
+    assert_int_equal(unlink(".way.tsa-new"), 0);
+    assert_int_equal(mkdir(".way.tsa-new", 0755), 0);
+    assert_int_equal(safefile_write("way", bytes_str("new"), 0600), RC_IO);
+}
+
+/* What a killed run may leave: already read-only, or already its owner's. */
+static void leftovers_with_the_targets_mode_and_owner_are_removed(void **state)
+{
+    (void)state;
+    put(".ro.tsa-new", "half");
+    assert_int_equal(chmod(".ro.tsa-new", 0444), 0);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(".ro.tsa-new", 12345, 12345), 0);
+    }
+    assert_int_equal(safefile_write("ro", bytes_str("new"), 0600), RC_OK);
+    assert_holds("ro", "new");
+    assert_false(is_there(".ro.tsa-new"));
+}
+
+/* An ordinary user neither removes what is somebody else's, nor gets past it, nor changes what is not his. */
+static void strangers_files_stay(void **state)
+{
+    int status;
+    pid_t pid;
+    (void)state;
+
+    if (geteuid() != 0) {
+        skip();
+    }
+    assert_int_equal(mkdir("shared", 0777), 0);
+    assert_int_equal(chmod("shared", 0777), 0);
+    assert_int_equal(chmod(".", 0755), 0);
+    put("shared/.theirs.tsa-new", "x");
+    put("shared/owned", "0123456789");
+    pid = fork();
+    if (pid == 0) {
+        bool good = setgid(54321) == 0 && setuid(54321) == 0 &&
+                    safefile_write("shared/theirs", bytes_str("new"), 0600) == RC_IO &&
+                    strstr(safefile_error_text(), ".theirs.tsa-new beside it is in the way") &&
+                    edit("shared/owned", "shared/owned", false) == RC_IO &&
+                    strstr(safefile_error_text(), "can not keep the owner of shared/owned") &&
+                    edit("shared/owned", "shared/copy", false) == RC_OK;
+        _exit(good ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_holds("shared/.theirs.tsa-new", "x");
+    assert_holds("shared/owned", "0123456789");
+    assert_holds("shared/copy", "<01XY56789>");
+    assert_int_equal(stat_of("shared/copy").st_uid, 54321);
+    assert_false(is_there("shared/.owned.tsa-new"));
+}
+
+#define WHOLE 100000
+
+static void write_forever(const char *path)
+{
+    static uint8_t data[WHOLE];
+
+    for (uint8_t c = 'a';; c = c == 'z' ? 'a' : (uint8_t)(c + 1)) {
+        memset(data, c, sizeof data);
+        /* Another writer may be at work. */
+        (void)!safefile_write(path, bytes_of(data, sizeof data), 0600);
+    }
+}
+
+static void assert_one_letter(const char *path)
+{
+    struct wbuf w;
+
+    wbuf_init(&w, WHOLE + 1);
+    assert_int_equal(safefile_read(path, WHOLE + 1, &w), RC_OK);
+    assert_int_equal(w.len, WHOLE);
+    for (size_t i = 1; i < w.len; i++) {
+        if (w.data[i] != w.data[0]) {
+            fail_msg("torn at %zu", i);
+        }
+    }
+    wbuf_clear(&w);
+}
+
+static void start_writers(pid_t *pids, size_t num)
+{
+    for (size_t i = 0; i < num; i++) {
+        pids[i] = fork();
+        if (pids[i] == 0) {
+            write_forever("killed");
+        }
+        assert_true(pids[i] > 0);
+    }
+}
+
+static void a_kill_at_any_moment_leaves_a_whole_file(void **state)
+{
+    static uint8_t first[WHOLE];
+    int runs = getenv("TSA_LONG") ? 1000 : 20;
+    (void)state;
+
+    memset(first, 'A', sizeof first);
+    assert_int_equal(safefile_write("killed", bytes_of(first, sizeof first), 0600), RC_OK);
+    for (int run = 0; run < runs; run++) {
+        size_t num = 1 + (size_t)(run % 3);
+        pid_t pids[3];
+
+        start_writers(pids, num);
+        usleep((useconds_t)(1000 + random() % 20000));
+        for (size_t i = 0; i < num; i++) {
+            assert_int_equal(kill(pids[i], SIGKILL), 0);
+        }
+        for (size_t i = 0; i < num; i++) {
+            assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
+        }
+        assert_one_letter("killed");
+    }
+    assert_int_equal(safefile_write("killed", bytes_of(first, sizeof first), 0600), RC_OK);
+    assert_false(is_there(".killed.tsa-new"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_limit_leaves_the_old_file),
+        cmocka_unit_test(a_full_disk_leaves_the_old_file),
+        cmocka_unit_test(a_sync_that_fails_is_told),
+        cmocka_unit_test(a_copy_that_fails_is_made_otherwise_or_told),
+        cmocka_unit_test(leftovers_are_removed),
+        cmocka_unit_test(a_file_that_is_being_written_is_left_alone),
+        cmocka_unit_test(what_is_no_leftover_is_left_alone),
+        cmocka_unit_test(leftovers_with_the_targets_mode_and_owner_are_removed),
+        cmocka_unit_test(strangers_files_stay),
+        cmocka_unit_test(a_kill_at_any_moment_leaves_a_whole_file),
+    };
+
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
