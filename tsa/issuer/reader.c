@@ -12,6 +12,7 @@
 
 #include "tsa/base/log.h"
 
+#define HOLD_MAX        32 /* jobs of a packet before they are handed over; less than any pool has */
 #define PACKETS_A_TURN  4  /* of one peer, before the next one has its turn */
 #define CLOSING_TICK_MS 20 /* while a dead peer is still held */
 #define STOP_PACKETS    64 /* of one peer at the end: more than its socket can hold */
@@ -181,7 +182,8 @@ static void hand_over(struct reader *r)
     }
 }
 
-/* A packet whose framing is good; what stood before a bad message in it is still answered. */
+/* A packet whose framing is good; what stood before a bad message in it is still answered. Handing over in between lets the signers begin, and keeps
+ * the reader from waiting for jobs that it holds itself. */
 static enum rc read_packet(struct reader *r, struct peer *peer)
 {
     struct chan_message m;
@@ -189,6 +191,9 @@ static enum rc read_packet(struct reader *r, struct peer *peer)
 
     while (rc == RC_OK && chan_next(&r->in, &m)) {
         rc = dispatch(r, peer, &m);
+        if (r->stamps.num + r->asks.num >= HOLD_MAX) {
+            hand_over(r);
+        }
     }
     hand_over(r);
     if (r->in.passed_fd >= 0) { /* nobody asked for it */

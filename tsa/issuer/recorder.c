@@ -300,6 +300,17 @@ static bool take_done(struct recorder *r, struct job_list *out, bool *out_stoppi
     return out->num > 0;
 }
 
+/* At the end: whoever has not read by now will not. */
+static void let_go(struct recorder *r)
+{
+    for (size_t i = 0; i < r->num_blocked; i++) {
+        drop(r->blocked[i], "it has not read its last replies in time");
+        r->blocked[i]->blocked = false;
+        peer_release(r->blocked[i]);
+    }
+    r->num_blocked = 0;
+}
+
 void *recorder_run(void *arg)
 {
     struct recorder *r = arg;
@@ -312,6 +323,7 @@ void *recorder_run(void *arg)
         if (take_done(r, &jobs, &stopping)) {
             work_off(r, &jobs);
         } else if (stopping && (r->num_blocked == 0 || (stop_at && now_mono_ns() > stop_at))) {
+            let_go(r);
             return NULL;
         } else {
             stop_at = stopping && !stop_at ? now_mono_ns() + STOP_NS : stop_at;
