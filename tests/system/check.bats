@@ -179,3 +179,12 @@ EOF
     run "$TSA" run -c none.conf
     [ "$status" -eq 78 ]
 }
+
+@test "a start does not read keys before the roles do, and still says which one is wrong" {
+    change 's#127.0.0.1:3161#127.0.0.1:0#'
+    cp codesign.key tsa.key
+    run timeout 20 "$TSA" run -c tsa.conf
+    [ "$status" -eq 78 ]
+    [[ "$output" == *"tsa.key is not the key of the certificate in chain.pem"* ]]
+    [[ "$output" == *"the issuer can not start"* ]]
+}

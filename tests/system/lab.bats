@@ -216,3 +216,36 @@ own_end() {
     own_end TERM
     [ "$OWN_CODE" -eq 0 ]
 }
+
+@test "an ordinary user can run it, without any right" {
+    [ "$(id -u)" -eq 0 ] || skip "all of these tests do so already"
+    mkdir "$BATS_FILE_TMPDIR/user"
+    chown 65534:65534 "$BATS_FILE_TMPDIR/user"
+    chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR"
+    setpriv --reuid 65534 --regid 65534 --clear-groups test -x "$TSA" || skip "the program lies where only root can reach it"
+    setpriv --reuid 65534 --regid 65534 --clear-groups "$TSA" lab --dir "$BATS_FILE_TMPDIR/user/lab" --listen 127.0.0.1:0 \
+        > out 2> err 3>&- &
+    OWN_PID=$!
+    for _ in $(seq 400); do grep -q '^ready ' out && break; sleep 0.05; done
+    stamp "$(sed -n '1s/^ready //p' out)"
+    run openssl ts -verify -data data -in data.tsr -CAfile "$BATS_FILE_TMPDIR/user/lab/root.pem"
+    [[ "$output" == *"Verification: OK"* ]]
+    own_end TERM
+    [ "$OWN_CODE" -eq 0 ]
+}
+
+@test "when its terminal is closed it ends" {
+    command -v script > /dev/null || skip "no script(1) here"
+    local pid
+    # script holds the terminal; killed, it takes the terminal with it.
+    mkfifo keys
+    script -qec "'$TSA' lab --dir closed --listen 127.0.0.1:0" /dev/null > out 2>&1 3>&- < keys &
+    OWN_PID=$!
+    exec 6> keys
+    for _ in $(seq 400); do grep -q '^ready ' out && break; sleep 0.05; done
+    pid=$(jq -r .pid <<< "$("$TSA" status -c closed/tsa.conf --json)")
+    kill -KILL "$OWN_PID"
+    OWN_PID=
+    exec 6>&-
+    lab_await_end "$pid"
+}
