@@ -35,6 +35,6 @@ if(EXISTS "${CMAKE_SOURCE_DIR}/conf/tsa.conf")
             message(STATUS \"Kept: \${conf}\")
         else()
             file(INSTALL \"${CMAKE_SOURCE_DIR}/conf/tsa.conf\"
-                 DESTINATION \"\$ENV{DESTDIR}/etc/tsa\")
+                 DESTINATION \"/etc/tsa\")
         endif()")
 endif()
