@@ -106,25 +106,51 @@ static const char *check_any_word(const void *value)
     return *(const unsigned *)value ? NULL : "name at least one";
 }
 
+/* The first part of what every authority answers to GET, or may come to. */
+static const char *const reserved_paths[] = {"healthz",   "readyz",    "metrics",  "status.json", "log",
+                                             "chain.pem", "chain.p7b", "root.pem", "root.cer",    "ca.crl"};
+
+static bool is_reserved_path(const char *path)
+{
+    const size_t len = strcspn(path + 1, "/");
+
+    for (size_t i = 0; i < sizeof(reserved_paths) / sizeof(reserved_paths[0]); i++) {
+        if (strlen(reserved_paths[i]) == len && memcmp(path + 1, reserved_paths[i], len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* RFC 3986 3.3, without the characters that would need care in a configuration or a log. */
+static const char *check_path(const char *path)
+{
+    const size_t len = strlen(path);
+
+    if (len < 2 || len > 255 || path[0] != '/') {
+        return "a path begins with / and has 2 to 255 characters";
+    }
+    if (path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")]) {
+        return "a path has letters, digits and - . _ ~ / only";
+    }
+    if (path[len - 1] == '/' || strstr(path, "//")) {
+        return "write a path without empty parts; a slash at the end of a URL changes nothing";
+    }
+    return is_reserved_path(path) ? "this path is a URL that every authority answers; choose another" : NULL;
+}
+
 static const char *check_paths(const void *value)
 {
     const struct cfg_strings *paths = value;
+    const char *why = NULL;
 
     if (paths->num > MAX_PATHS) {
         return "at most 32 paths";
     }
-    for (size_t i = 0; i < paths->num; i++) {
-        const char *path = paths->list[i];
-
-        if (path[0] != '/' || path[1] == 0 || strlen(path) > 255) {
-            return "a path begins with / and has 2 to 255 characters";
-        }
-        if (path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")]) {
-            return "a path has letters, digits and - . _ ~ / only";
-        }
+    for (size_t i = 0; !why && i < paths->num; i++) {
+        why = check_path(paths->list[i]);
     }
-    return NULL;
+    return why;
 }
 
 static const char *check_listen(const void *value)
