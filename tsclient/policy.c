@@ -74,7 +74,9 @@ static void check_file_digest(const struct subject *subject, const struct spc_si
         note_weak(out, indirect.alg);
         rc = subject->ops->digest(subject->file, indirect.alg, digest);
     }
-    if (rc != RC_OK) {
+    if (rc == RC_FORMAT_TRAILER) {
+        reasons_add(out, REASON_DIGEST_MISMATCH, rc);
+    } else if (rc != RC_OK) {
         reasons_add(out, REASON_MALFORMED, rc);
     } else if (!bytes_equal(bytes_of(digest, digest_len(indirect.alg)), indirect.digest)) {
         reasons_add(out, REASON_DIGEST_MISMATCH, RC_SPC_DIGEST);

@@ -17,7 +17,7 @@ struct container_ops {
     enum rc (*check)(struct bytes file, const char **out_why);
     /* get gives the signature: a view of exactly one DER element. RC_UNSIGNED, RC_FORMAT_MALFORMED. */
     enum rc (*get)(struct bytes file, struct bytes *out_signature);
-    /* digest hashes what the signature covers; out has DIGEST_MAX octets. */
+    /* digest hashes what the signature covers; out has DIGEST_MAX octets. RC_FORMAT_TRAILER where the signature is not the last part. */
     enum rc (*digest)(struct bytes file, enum digest alg, uint8_t *out);
     /* put makes the edits after which get gives signature; everything else of the file stays but what the format forces
      * (lengths, checksum, padding). */

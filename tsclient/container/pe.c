@@ -2,8 +2,8 @@
 /*
  * PE files. The signature stands in the attribute certificate table, which the security directory names by its offset in the
  * file. Every number is checked against the file before it is used. The digest leaves out the checksum, that directory entry
- * and the table; whatever else the file holds is hashed, data behind the table too, so that nothing unsigned passes for signed.
- * put writes the first PKCS #7 entry alone and keeps the others, and refuses a file whose table is not its last part.
+ * and the table, so the table must be the last part: neither octets behind it nor a table that was moved into the image may
+ * pass for signed (Microsoft security bulletin MS12-024). put writes the first PKCS #7 entry alone and keeps the others, and refuses a file whose table is not its last part.
  */
 #include "tsclient/container/pe.h"
 
@@ -277,26 +277,32 @@ static enum rc get(struct bytes file, struct bytes *out_signature)
     return pe.entry_at ? RC_OK : RC_UNSIGNED;
 }
 
+static bool has_trailer(struct bytes file, const struct pe *pe)
+{
+    return pe->table_len > 0 && pe->table_at + pe->table_len != file.len;
+}
+
 /* An unsigned file is hashed as if it were padded already: signing pads it before the table is put behind. */
 static enum rc digest(struct bytes file, enum digest alg, uint8_t *out)
 {
     static const uint8_t zeros[8];
-    struct bytes parts[5];
+    struct bytes parts[4];
     struct pe pe;
-    size_t after_directory, body_end, table_end;
+    size_t after_directory, body_end;
 
     if (parse(file, &pe)) {
         return RC_FORMAT_MALFORMED;
     }
+    if (has_trailer(file, &pe)) {
+        return RC_FORMAT_TRAILER;
+    }
     after_directory = pe.directory_at + 8;
     body_end = pe.table_len ? pe.table_at : file.len;
-    table_end = pe.table_len ? pe.table_at + pe.table_len : file.len;
     parts[0] = bytes_of(file.data, pe.checksum_at);
     parts[1] = bytes_of(file.data + pe.checksum_at + 4, pe.directory_at - pe.checksum_at - 4);
     parts[2] = bytes_of(file.data + after_directory, body_end - after_directory);
     parts[3] = bytes_of(zeros, padding_of(body_end));
-    parts[4] = bytes_of(file.data + table_end, file.len - table_end);
-    return digest_compute(alg, parts, 5, out);
+    return digest_compute(alg, parts, 4, out);
 }
 
 static void edit32(struct bytes file, struct edits *e, size_t at, uint32_t value, const char *what)
@@ -383,7 +389,7 @@ static enum rc put(struct bytes file, struct bytes signature, struct edits *out)
     if (parse(file, &pe)) {
         return RC_FORMAT_MALFORMED;
     }
-    if (pe.table_len > 0 && pe.table_at + pe.table_len != file.len) {
+    if (has_trailer(file, &pe)) {
         return RC_FORMAT_TRAILER;
     }
     if (pe.table_len > 0 && pe.entry_at == 0) {

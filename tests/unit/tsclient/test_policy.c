@@ -381,6 +381,29 @@ static void data_behind_the_signature(void **state)
     wbuf_clear(&file);
 }
 
+/* The octets of the table are not hashed: moved to where the image's own should be, it would carry others in. */
+static void the_table_must_be_last(void **state)
+{
+    static const struct sample good = {SIGNER_PLAIN, TSA_PLAIN, .stamped = Y(2)};
+    const struct row row = {.at = Y(2), .worst = E, .reasons = "digest-mismatch"};
+    const struct make_pe m = {.plus = true, .body_len = 200};
+    size_t body_end = MAKE_PE_HEADERS + m.body_len;
+    struct reasons reasons;
+    struct wbuf file, moved;
+
+    (void)state;
+    make_file(&file, &good, NULL);
+    wbuf_init(&moved, LIMIT);
+    wbuf_put(&moved, bytes_of(file.data, MAKE_PE_HEADERS));
+    wbuf_put(&moved, bytes_of(file.data + body_end, file.len - body_end));
+    wbuf_put(&moved, bytes_of(file.data + MAKE_PE_HEADERS, m.body_len));
+    make_pe_set(moved.data + make_pe_directory_at(&m), MAKE_PE_HEADERS, 4);
+    judge(&row, wbuf_bytes(&moved), &reasons);
+    assert_reasons(&reasons, &row, 0);
+    wbuf_clear(&moved);
+    wbuf_clear(&file);
+}
+
 /* A length inside that is indefinite: judged as well as before, but not changed. */
 static void indefinite_length_is_judged(void **state)
 {
@@ -428,6 +451,7 @@ int main(void)
         cmocka_unit_test(every_signature_counts),
         cmocka_unit_test(no_changed_octet_passes),
         cmocka_unit_test(data_behind_the_signature),
+        cmocka_unit_test(the_table_must_be_last),
         cmocka_unit_test(indefinite_length_is_judged),
     };
 

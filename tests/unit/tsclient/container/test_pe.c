@@ -288,7 +288,7 @@ static void the_form_of_an_entry_stays(void **state)
 static void data_behind_the_table(void **state)
 {
     const struct make_pe m = {.body_len = 40};
-    uint8_t before[DIGEST_MAX], after[DIGEST_MAX];
+    uint8_t digest[DIGEST_MAX];
     struct wbuf a, file;
     struct bytes got;
     struct edits e;
@@ -297,12 +297,11 @@ static void data_behind_the_table(void **state)
     some_der(&a, 35, 0xa1);
     const struct entry entry = {.revision = 0x0200, .type = 2, .der = wbuf_bytes(&a)};
     with_table(&file, &m, &entry, 1);
-    assert_int_equal(pe_ops.digest(wbuf_bytes(&file), DIGEST_SHA256, before), RC_OK);
+    assert_int_equal(pe_ops.digest(wbuf_bytes(&file), DIGEST_SHA256, digest), RC_OK);
     wbuf_put_text(&file, "appended");
     assert_int_equal(pe_ops.get(wbuf_bytes(&file), &got), RC_OK);
     assert_true(bytes_equal(got, wbuf_bytes(&a)));
-    assert_int_equal(pe_ops.digest(wbuf_bytes(&file), DIGEST_SHA256, after), RC_OK);
-    assert_memory_not_equal(before, after, 32);
+    assert_int_equal(pe_ops.digest(wbuf_bytes(&file), DIGEST_SHA256, digest), RC_FORMAT_TRAILER);
     edits_init(&e);
     assert_int_equal(pe_ops.put(wbuf_bytes(&file), wbuf_bytes(&a), &e), RC_FORMAT_TRAILER);
     assert_int_equal(e.num, 0);
