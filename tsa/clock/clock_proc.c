@@ -22,12 +22,18 @@
 #define EX_SOFTWARE 70
 #define NUM_FILES   32
 
-/* Talking to the parent, waiting, the clock where it is no vDSO, the log; memory and abort of the C library. */
+/* Talking to the parent, waiting, the clock where the kernel can not map it, the log; memory and abort of the C library. */
 const int clock_calls[] = {
-    SYS_poll,          SYS_recvmsg, SYS_sendto,       SYS_write,           SYS_close,
-    SYS_clock_gettime, SYS_brk,     SYS_mmap,         SYS_munmap,          SYS_rt_sigprocmask,
-    SYS_rt_sigaction,  SYS_getpid,  SYS_gettid,       SYS_tgkill,          SYS_exit,
-    SYS_exit_group,    SYS_futex,   SYS_rt_sigreturn, SYS_restart_syscall, -1,
+    SYS_poll,         SYS_recvmsg,
+    SYS_sendto,       SYS_write,
+    SYS_close,        SYS_clock_gettime,
+    SYS_brk,          SYS_mmap,
+    SYS_munmap,       SYS_futex,
+    SYS_rt_sigaction, SYS_rt_sigprocmask,
+    SYS_rt_sigreturn, SYS_restart_syscall,
+    SYS_getpid,       SYS_gettid,
+    SYS_tgkill,       SYS_exit,
+    SYS_exit_group,   -1,
 };
 
 struct clock_proc {

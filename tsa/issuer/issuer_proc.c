@@ -6,6 +6,8 @@
 #include "tsa/issuer/issuer_proc.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,11 +28,11 @@
 #define JOBS_MAX     16384
 #define SIGNERS_MAX  256
 #define STACK_SIZE   (512u * 1024)
+#define LARGE_PIECE  (256 * 1024)
 #define HAND_OVER_NS                                                                                         \
     INT64_C(2000000) /* what is signed does not wait longer than this for the rest of its batch */
 
-/* Threads and their locks, channels, the ledger's file (no call that opens one), random octets, the clock where it is no vDSO, the log; memory and
- * abort of the C library. */
+/* Channels; the ledger's file, but no call that opens one; random octets; the log. */
 const int issuer_calls[] = {
     SYS_poll,
     SYS_recvmsg,
@@ -43,25 +45,31 @@ const int issuer_calls[] = {
     SYS_fdatasync,
     SYS_fallocate,
     SYS_getrandom,
+    /* threads */
     SYS_clone,
     SYS_set_robust_list,
     SYS_rseq,
     SYS_futex,
+    /* memory */
+    SYS_brk,
     SYS_mmap,
+    SYS_mremap,
     SYS_munmap,
     SYS_mprotect,
     SYS_madvise,
-    SYS_brk,
+    /* the clock, where the kernel can not map it */
     SYS_clock_gettime,
-    SYS_exit,
-    SYS_exit_group,
-    SYS_rt_sigprocmask,
+    SYS_gettimeofday,
+    /* signals, abort(), the end */
     SYS_rt_sigaction,
+    SYS_rt_sigprocmask,
     SYS_rt_sigreturn,
     SYS_restart_syscall,
     SYS_getpid,
     SYS_gettid,
     SYS_tgkill,
+    SYS_exit,
+    SYS_exit_group,
     -1,
 };
 
@@ -82,6 +90,18 @@ struct issuer {
 };
 
 /* ---- start ---- */
+
+/*
+ * The C library opens files to learn how many processors there are before it makes more arenas, and whether it should give an arena's memory
+ * back: in the jail that would be death. So it is told how many arenas, and gives nothing back but large pieces, which it maps each by
+ * itself.
+ */
+static void settle_memory(size_t num_signers)
+{
+    (void)mallopt(M_ARENA_MAX, (int)num_signers + 2);
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_PIECE);
+    (void)mallopt(M_TRIM_THRESHOLD, INT_MAX);
+}
 
 static void load_key(struct issuer *issuer, struct inherit *in, size_t index)
 {
@@ -146,6 +166,7 @@ static void make_threads(struct issuer *issuer)
 
     num = num < 1 ? 1 : num > SIGNERS_MAX ? SIGNERS_MAX : num;
     issuer->num_signers = (size_t)num;
+    settle_memory((size_t)num);
     issuer->threads = xcalloc((size_t)num, sizeof(*issuer->threads));
     issuer->signers = xcalloc((size_t)num, sizeof(*issuer->signers));
     for (size_t i = 0; i < issuer->num_signers; i++) {
