@@ -126,7 +126,7 @@ static bool say_ready(int parent)
 static void run(struct clock_proc *c)
 {
     struct pollfd poll_fd = {.fd = c->parent, .events = POLLIN};
-    int64_t next = now_mono_ns();
+    int64_t next = now_mono_ns() + PERIOD_NS; /* the first was published before READY */
     bool stop = false;
 
     while (!stop) {
