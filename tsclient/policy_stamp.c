@@ -9,6 +9,17 @@
 
 /* ---- facts, and every check but the chain ---- */
 
+/* The first finding that counts: a wrong hint does not. */
+static enum rc first_finding(const struct verify_report *report, enum rc rc)
+{
+    for (size_t i = 0; i < report->num_findings; i++) {
+        if (report->finding[i] != RC_TOKEN_TSA_NAME) {
+            return report->finding[i];
+        }
+    }
+    return report->num_findings > 0 ? RC_OK : rc;
+}
+
 static void read_token(const struct spc_signature *signature, struct bytes value, struct policy_stamp *out)
 {
     struct verify_token_query query = {.token = value,
@@ -26,7 +37,8 @@ static void read_token(const struct spc_signature *signature, struct bytes value
         query.imprint_hash = bytes_of(hash, digest_len(query.imprint_alg));
     }
     out->rc = verify_token(&query, &out->report);
-    out->rc = out->rc == RC_OK ? rc : out->rc;
+    out->rc = first_finding(&out->report, out->rc);
+    out->rc = out->rc == RC_OK ? rc : out->rc; /* an imprint that could not be compared is no good one */
 }
 
 static void read_countersignature(const struct spc_signature *signature, struct bytes value,
@@ -41,17 +53,6 @@ static void read_countersignature(const struct spc_signature *signature, struct 
     out->digest = out->report.signer.digest;
 }
 
-/* The first finding that counts: a wrong hint does not. */
-static enum rc first_finding(const struct policy_stamp *stamp)
-{
-    for (size_t i = 0; i < stamp->report.num_findings; i++) {
-        if (stamp->report.finding[i] != RC_TOKEN_TSA_NAME) {
-            return stamp->report.finding[i];
-        }
-    }
-    return stamp->report.num_findings > 0 ? RC_OK : stamp->rc;
-}
-
 void policy_stamp_read(const struct spc_signature *signature, size_t index, struct policy_stamp *out)
 {
     const struct spc_stamp *stamp = &signature->stamps[index];
@@ -62,7 +63,6 @@ void policy_stamp_read(const struct spc_signature *signature, size_t index, stru
     } else {
         read_countersignature(signature, stamp->value, out);
     }
-    out->rc = first_finding(out);
 }
 
 /* ---- the chain ---- */

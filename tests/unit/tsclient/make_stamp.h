@@ -14,6 +14,8 @@ struct make_stamp {
     struct bytes blob; /* the signature value */
     int64_t at;        /* seconds since 1970 */
     enum oid policy;   /* OID_NONE: the lab's */
+    bool odd_imprint;  /* made with a digest that nobody knows */
+    bool odd_name;     /* the authority calls itself by another name than its certificate's */
 };
 
 static inline void make_profile(struct cms_profile *profile, const struct made_cert *authority)
@@ -36,6 +38,7 @@ static inline void make_token(struct wbuf *w, const struct make_stamp *m)
                     .hash = {hash, 32}},
         .serial = bytes_of("\x01\x02", 2),
         .time = {.sec = m->at},
+        .tsa_name = m->odd_name ? bytes_of("\x82\x05other", 7) : BYTES_NONE,
     };
     struct token_build build = {.profile = &profile,
                                 .info = &info,
@@ -43,6 +46,10 @@ static inline void make_token(struct wbuf *w, const struct make_stamp *m)
                                 .sign = made_cert_sign,
                                 .sign_arg = m->authority->key};
 
+    if (m->odd_imprint) {
+        info.imprint.alg = DIGEST_NONE;
+        info.imprint.alg_oid = oid_bytes(OID_LAB_POLICY);
+    }
     make_profile(&profile, m->authority);
     MAKE_CERT_MUST(digest_compute(DIGEST_SHA256, &m->blob, 1, hash) == RC_OK);
     MAKE_CERT_MUST(token_build(w, &build) == RC_OK);

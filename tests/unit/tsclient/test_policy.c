@@ -102,6 +102,7 @@ struct sample {
     enum authority authority;
     bool legacy, lab_time, broken_stamp;
     int64_t stamped;
+    bool odd_imprint, odd_name;
 };
 
 static void sign(struct wbuf *out, const struct sample *s, struct bytes digest, struct bytes attrs)
@@ -122,7 +123,9 @@ static void stamp(struct wbuf *signature, const struct sample *s)
 {
     struct make_stamp m = {.authority = &authorities[s->authority],
                            .at = s->stamped,
-                           .policy = s->lab_time ? OID_LAB_TIME_POLICY : OID_NONE};
+                           .policy = s->lab_time ? OID_LAB_TIME_POLICY : OID_NONE,
+                           .odd_imprint = s->odd_imprint,
+                           .odd_name = s->odd_name};
     struct spc_change change = {.kind = s->legacy ? SPC_STAMP_LEGACY : SPC_STAMP_RFC3161};
     struct wbuf reply, out;
     struct cms cms;
@@ -278,6 +281,20 @@ static void rules(void **state)
          false,
          E,
          "bad-timestamp expired-no-timestamp"},
+        /* a wrong name is a hint alone, and must not hide that the imprint can not be compared */
+        {{SIGNER_PLAIN, TSA_PLAIN, .stamped = Y(2), .odd_name = true}, Y(10), false, false, N, ""},
+        {{SIGNER_PLAIN, TSA_PLAIN, .stamped = Y(2), .odd_imprint = true},
+         Y(2),
+         false,
+         false,
+         W,
+         "bad-timestamp"},
+        {{SIGNER_PLAIN, TSA_PLAIN, .stamped = Y(2), .odd_imprint = true, .odd_name = true},
+         Y(2),
+         false,
+         false,
+         W,
+         "bad-timestamp"},
         {{SIGNER_PLAIN, TSA_NO_PURPOSE, .stamped = Y(2)}, Y(2), false, false, W, "bad-timestamp"},
         {{SIGNER_PLAIN, TSA_NO_PURPOSE, true, .stamped = Y(2)}, Y(2), false, false, W, "bad-timestamp"},
         {{SIGNER_PLAIN, TSA_SHORT, .stamped = Y(2) + 99}, Y(2), false, false, W, "bad-timestamp"},
