@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sysexits.h>
 
+#include "tsa/base/streams.h"
 #include "tsa/clock/clock_proc.h"
 #include "tsa/cmd/cmd.h"
 #include "tsa/front/front_proc.h"
@@ -40,5 +41,8 @@ static int role_main(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    if (!streams_hold()) {
+        return EX_SOFTWARE;
+    }
     return argc > 1 && argv[1][0] == '@' ? role_main(argc - 1, argv + 1) : cmd_main(commands, argc, argv);
 }

@@ -3,6 +3,9 @@
  * tsclient: countersigns existing signatures with timestamps, and judges such signatures as Windows does. This file is the table
  * of its subcommands.
  */
+#include <sysexits.h>
+
+#include "tsa/base/streams.h"
 #include "tsclient/cmd.h"
 
 int main(int argc, char **argv)
@@ -11,5 +14,8 @@ int main(int argc, char **argv)
         &cmd_stamp, &cmd_verify, &cmd_show, &cmd_query, &cmd_reply, NULL,
     };
 
+    if (!streams_hold()) {
+        return EX_SOFTWARE;
+    }
     return command_main(commands, argc, argv);
 }

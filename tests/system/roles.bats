@@ -169,6 +169,27 @@ times=$([ -n "${TSA_LONG-}" ] && echo 8 || echo 3)
     lab_start
 }
 
+# A file that is opened in the place of a closed stream would get what is logged: the record, for one.
+@test "started without input, output and error: nothing is written into other files" {
+    lab_stop
+    local closed i begin
+    for closed in '2>&-' '0<&- 1>&-' '0<&- 1>&- 2>&-'; do
+        eval "\"\$TSA\" lab --dir \"\$LAB\" --listen \"\$PWD/http.sock\" < /dev/null > out 2> err $closed 3>&- &"
+        LAB_PID=$!
+        for i in $(seq 200); do
+            if "$TSA" status -c "$LAB/tsa.conf" > /dev/null 2>&1; then break; fi
+            sleep 0.05
+        done
+        "$TSA" status -c "$LAB/tsa.conf"
+        curl -sSf -m 10 --unix-socket http.sock -H 'Content-Type: application/timestamp-query' --data-binary @data.tsq -o x.tsr http://x/
+        begin=$(head -c 8 "$LAB/ledger/records")
+        kill -TERM "$LAB_PID"
+        lab_await_end "$LAB_PID"
+        [ "$begin" = TSALEDG1 ]
+    done
+    lab_start
+}
+
 @test "a role that can not live ends the authority with a clear text" {
     local pid i
     for i in $(seq 12); do
