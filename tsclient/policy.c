@@ -45,6 +45,7 @@ static enum rc check_signature(const struct subject *subject, const struct spc_s
     return cms_signer_check(&check, NULL);
 }
 
+/* With MD5 files and certificates were forged (Flame, rogue authorities); SHA-1 stands in all that is old. */
 static void note_weak(struct reasons *reasons, enum digest alg)
 {
     if (alg == DIGEST_MD5) {
@@ -160,6 +161,7 @@ static void judge_stamp(struct judge *j)
     }
     note_weak_stamp(reasons, stamp->digest);
     note_weak_stamp(reasons, stamp->report.signer.digest);
+    note_weak(reasons, stamp->chain.weak);
     if (policy_stamp_is_lab_time(stamp)) {
         reasons_add(reasons, REASON_LAB_TIME, RC_OK);
     }
@@ -233,6 +235,7 @@ static void judge_chain(struct judge *j)
     if (rc != RC_OK) {
         reasons_add(&out->reasons, chain_reason(j, rc, stamp_ignored), rc);
     }
+    note_weak(&out->reasons, out->chain.weak);
     out->by_stamp = out->by_stamp && !stamp_ignored;
 }
 

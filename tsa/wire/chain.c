@@ -283,6 +283,24 @@ static enum rc copy_chain(const STACK_OF(X509) * certs, struct chain *out)
     return RC_OK;
 }
 
+/* The weakest digest with which one of them was signed. Nobody relies on the signature of the last one, the anchor. */
+static enum digest weak_digest(const STACK_OF(X509) * certs)
+{
+    enum digest weak = DIGEST_NONE;
+    int nid;
+
+    for (int i = 0; i + 1 < sk_X509_num(certs); i++) {
+        if (X509_get_signature_info(sk_X509_value(certs, i), &nid, NULL, NULL, NULL) != 1) {
+            continue;
+        }
+        if (nid == NID_md5 || nid == NID_md4 || nid == NID_md2) {
+            return DIGEST_MD5;
+        }
+        weak = nid == NID_sha1 ? DIGEST_SHA1 : weak;
+    }
+    return weak;
+}
+
 static void name_missing(struct chain *chain)
 {
     struct cert last;
@@ -351,6 +369,7 @@ static enum rc verify(X509_STORE_CTX *ctx, struct chain_query *query, struct cha
     if (rc != RC_OK) {
         return rc;
     }
+    out->weak = weak_digest(X509_STORE_CTX_get0_chain(ctx));
     if (verdict == RC_CHAIN_UNTRUSTED) {
         name_missing(out);
     }

@@ -47,6 +47,8 @@ struct chain {
     struct bytes cert[CHAIN_MAX]; /* DER, leaf first; owned by storage below */
     size_t num;
     uint8_t *storage;
+    enum digest
+        weak; /* DIGEST_MD5 (or an older one) or DIGEST_SHA1 where a certificate below the last was signed with it */
     char missing[160]; /* RC_CHAIN_UNTRUSTED: the issuer name that was not found */
 };
 

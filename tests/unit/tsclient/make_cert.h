@@ -28,6 +28,7 @@ struct make_cert {
     const char *eku;  /* as OpenSSL's configuration writes it, "critical,timeStamping"; NULL: none */
     int64_t from, to; /* seconds since 1970 */
     bool is_ca, rsa;
+    const EVP_MD *digest; /* with which the issuer signs it; NULL: SHA-256 */
 };
 
 #define MAKE_CERT_MUST(condition)                                                                            \
@@ -88,7 +89,8 @@ static inline struct made_cert make_cert(const struct make_cert *m)
     MAKE_CERT_MUST(ASN1_TIME_set(X509_getm_notAfter(made.x), (time_t)m->to));
     MAKE_CERT_MUST(X509_set_pubkey(made.x, made.key));
     make_cert_extensions(made.x, issuer, m);
-    MAKE_CERT_MUST(X509_sign(made.x, m->issuer ? m->issuer->key : made.key, EVP_sha256()) > 0);
+    MAKE_CERT_MUST(
+        X509_sign(made.x, m->issuer ? m->issuer->key : made.key, m->digest ? m->digest : EVP_sha256()) > 0);
     len = i2d_X509(made.x, &made.der);
     MAKE_CERT_MUST(len > 0);
     made.der_len = (size_t)len;

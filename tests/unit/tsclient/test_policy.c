@@ -27,6 +27,8 @@ enum signer {
     SIGNER_TLS,      /* serverAuth */
     SIGNER_STRANGE,  /* under an unknown root */
     SIGNER_OLD_CA,   /* under a CA of year 0 to 2 */
+    SIGNER_SHA1,     /* its issuer signed it with SHA-1 */
+    SIGNER_MD5,      /* with MD5 */
     SIGNER_NUM
 };
 
@@ -37,11 +39,18 @@ enum authority {
     TSA_NO_PURPOSE,   /* no extended key usage */
     TSA_SHORT,        /* year 0 to 2: expired when the file is judged, not when it was stamped */
     TSA_NOT_CRITICAL, /* as many real ones: Windows takes it */
+    TSA_MD5,          /* its issuer signed it with MD5 */
     TSA_NUM
 };
 
 static struct made_cert root, strange, old_ca, signers[SIGNER_NUM], authorities[TSA_NUM];
 static struct chain_anchors *anchors;
+
+static void make_weak(struct made_cert *out, const char *name, const char *eku, const EVP_MD *digest)
+{
+    *out = make_cert(&(struct make_cert){
+        .name = name, .issuer = &root, .eku = eku, .from = Y(1), .to = Y(3), .digest = digest});
+}
 
 static void make(struct made_cert *out, const char *name, const struct made_cert *issuer, const char *eku,
                  const int years[2])
@@ -51,7 +60,8 @@ static void make(struct made_cert *out, const char *name, const struct made_cert
                                          .eku = eku,
                                          .from = Y(years[0]),
                                          .to = Y(years[1]),
-                                         .is_ca = strstr(name, "CA") != NULL});
+                                         .is_ca = strstr(name, "CA") != NULL,
+                                         .rsa = !issuer}); /* MD5 goes with no other key */
 }
 
 static int make_keys(void **state)
@@ -68,6 +78,9 @@ static int make_keys(void **state)
     make(&signers[SIGNER_TLS], "TLS", &root, "serverAuth", signer_life);
     make(&signers[SIGNER_STRANGE], "Stranger", &strange, "codeSigning", signer_life);
     make(&signers[SIGNER_OLD_CA], "Under old", &old_ca, "codeSigning", signer_life);
+    make_weak(&signers[SIGNER_SHA1], "By SHA-1", "codeSigning", EVP_sha1());
+    make_weak(&signers[SIGNER_MD5], "By MD5", "codeSigning", EVP_md5());
+    make_weak(&authorities[TSA_MD5], "TSA by MD5", "critical,timeStamping", EVP_md5());
     make(&authorities[TSA_PLAIN], "TSA", &root, "critical,timeStamping", life);
     make(&authorities[TSA_STRANGE], "Strange TSA", &strange, "critical,timeStamping", life);
     make(&authorities[TSA_NO_PURPOSE], "No TSA", &root, NULL, life);
@@ -315,6 +328,10 @@ static void rules(void **state)
         {{SIGNER_STRANGE, TSA_PLAIN, .stamped = Y(2)}, Y(2), false, false, E, "untrusted-root"},
         {{SIGNER_OLD_CA, TSA_PLAIN, .stamped = Y(1) + 99}, Y(10), false, false, N, ""},
         {{SIGNER_OLD_CA, TSA_PLAIN, .stamped = Y(2) + 99}, Y(10), false, false, E, "expired-chain"},
+        /* what its issuer signed with a weak digest */
+        {{.signer = SIGNER_SHA1}, Y(2), false, false, N, "not-timestamped weak-digest"},
+        {{SIGNER_MD5, TSA_PLAIN, .stamped = Y(2)}, Y(10), false, false, W, "weak-digest"},
+        {{SIGNER_PLAIN, TSA_MD5, .stamped = Y(2)}, Y(10), false, false, W, "weak-digest"},
         /* fenced lab time is shown */
         {{SIGNER_PLAIN, TSA_PLAIN, .lab_time = true, .stamped = Y(2)}, Y(10), false, false, W, "lab-time"},
     };
