@@ -169,18 +169,21 @@ enum rc signer_file_open(int take_fd, const struct unit *unit, unsigned owner, c
                          struct signer **out)
 {
     struct key_file *file = calloc(1, sizeof(*file));
-    enum rc rc = file ? check_rights(unit->settings->key, take_fd, owner, why)
-                      : refuse(why, RC_NO_MEMORY, "%s", rc_text(RC_NO_MEMORY));
+    enum rc rc = file ? check_rights(unit->settings->key, take_fd, owner, why) : RC_NO_MEMORY;
 
     *out = NULL;
-    if (rc == RC_OK) {
+    if (file && rc == RC_OK) {
         rc = load(file, take_fd, unit, why);
     }
     (void)close(take_fd);
+    if (!file) {
+        return refuse(why, rc, "%s", rc_text(rc));
+    }
+    file->base.ops = &ops;
+    file->digest = (enum digest)unit->settings->digest;
     if (rc == RC_OK) {
-        *file = (struct key_file){{&ops}, file->key, file->public_key, (enum digest)unit->settings->digest};
         *out = &file->base;
-    } else if (file) {
+    } else {
         close_key(&file->base);
     }
     return rc;
