@@ -170,6 +170,24 @@ times=$([ -n "${TSA_LONG-}" ] && echo 8 || echo 3)
     lab_start
 }
 
+@test "the record may not grow any more: refused with the reason, and nobody dies of it" {
+    lab_stop
+    rm "$LAB/ledger/records"
+    (
+        ulimit -f 64
+        lab_start
+        curl -sS -m 10 -H 'Content-Type: application/timestamp-query' --data-binary @data.tsq -o x.tsr "$URL"
+        [ "$("$TSA_TOOLS/tsr_list" x.tsr | grep -c ^refused)" -eq 1 ]
+        [ "$("$TSA" status -c "$LAB/tsa.conf" --json | jq -r .reason)" = ledger-write ]
+        [ "$("$TSA" status -c "$LAB/tsa.conf" --json | jq '[.roles[].starts] | max')" -eq 1 ]
+        lab_stop
+    )
+    grep -q 'the record can not be given room: File too large; nothing is issued any more' "$LAB.log/err"
+    lab_start
+    curl -sS -m 10 -H 'Content-Type: application/timestamp-query' --data-binary @data.tsq -o x.tsr "$URL"
+    "$TSA_TOOLS/tsr_list" x.tsr | grep ^granted
+}
+
 # A file that is opened in the place of a closed stream would get what is logged: the record, for one.
 @test "started without input, output and error: nothing is written into other files" {
     lab_stop

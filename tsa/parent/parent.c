@@ -254,6 +254,7 @@ static bool open_signals(struct parent *parent)
     bool good = true;
 
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
     for (size_t i = 0; i < NUM_SIGNALS; i++) {
         parent->signals[i] = evsignal_new(parent->base, signals[i].number, signals[i].on_signal, parent);
         good = good && parent->signals[i] && event_add(parent->signals[i], NULL) == 0;

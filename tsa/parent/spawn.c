@@ -85,13 +85,13 @@ static bool open_null(void)
     return fd >= 0 && dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0;
 }
 
-/* As if freshly started; but a log that nobody reads any more must not kill a role. */
+/* As if freshly started; but a log that nobody reads any more, or a file that may not grow any more, must not kill a role. */
 static void reset_signals(void)
 {
     sigset_t none;
 
     for (int number = 1; number < NSIG; number++) {
-        (void)signal(number, number == SIGPIPE ? SIG_IGN : SIG_DFL);
+        (void)signal(number, number == SIGPIPE || number == SIGXFSZ ? SIG_IGN : SIG_DFL);
     }
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
