@@ -26,10 +26,10 @@ static void set_option(int fd, int level, int name)
     (void)setsockopt(fd, level, name, &(int){1}, sizeof(int));
 }
 
-/* A socket that nobody listens on is left over from a crash. */
+/* A socket that nobody listens on is left over from a crash. One whose queue is full has a listener: it is not waited for. */
 static bool remove_stale(const struct address *address)
 {
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     struct stat st;
     bool stale;
 
@@ -42,16 +42,26 @@ static bool remove_stale(const struct address *address)
     return stale && unlink(address->sock.local.sun_path) == 0;
 }
 
+/* The mode of a socket's file comes from its birth: a later chmod() of the path could meet another file. */
+static int bind_open(int fd, const struct address *address)
+{
+    const mode_t before = umask(0777 & ~SOCKET_MODE);
+    const int rc = bind(fd, &address->sock.any, address->len);
+
+    (void)umask(before);
+    return rc;
+}
+
 static int try_bind(int fd, const struct address *address)
 {
     const bool local = address->sock.any.sa_family == AF_UNIX;
 
-    if (bind(fd, &address->sock.any, address->len) == 0) {
+    if (bind_open(fd, address) == 0) {
         return 0;
     }
     if (local && errno == EADDRINUSE) {
         if (remove_stale(address)) {
-            return bind(fd, &address->sock.any, address->len);
+            return bind_open(fd, address);
         }
         errno = EADDRINUSE;
     }
@@ -81,10 +91,10 @@ static bool open_bound(int fd, struct address *address)
     if (try_bind(fd, address) != 0) {
         return false;
     }
-    if (address->sock.any.sa_family == AF_UNIX) {
-        return chmod(address->sock.local.sun_path, SOCKET_MODE) == 0 && listen(fd, LISTENERS_BACKLOG) == 0;
+    if (listen(fd, LISTENERS_BACKLOG) != 0) {
+        return false;
     }
-    return listen(fd, LISTENERS_BACKLOG) == 0 && getsockname(fd, &address->sock.any, &address->len) == 0;
+    return address->sock.any.sa_family == AF_UNIX || getsockname(fd, &address->sock.any, &address->len) == 0;
 }
 
 static enum rc open_one(struct listeners *listeners, const char *text)

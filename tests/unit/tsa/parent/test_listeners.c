@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -137,6 +138,37 @@ static void test_unix_socket(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
+/* Somebody listens who does not accept: a start must not hang, nor take the socket away. */
+static void test_unix_socket_that_is_full(void **state)
+{
+    char dir[] = "/tmp/tsa-listeners-XXXXXX", path[64];
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct listeners listeners;
+    const int busy = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int clients[8];
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(path, sizeof(path), "%s/http.sock", dir);
+    memcpy(address.sun_path, path, strlen(path));
+    assert_int_equal(bind(busy, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(busy, 0), 0);
+    for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
+        clients[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        (void)connect(clients[i], (struct sockaddr *)&address, sizeof(address));
+    }
+    (void)alarm(10);
+    assert_int_equal(open_texts(&listeners, path, NULL), RC_IO);
+    (void)alarm(0);
+    assert_non_null(strstr(listeners.error, "another"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(dir), 0);
+    for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
+        (void)close(clients[i]);
+    }
+    (void)close(busy);
+}
+
 /* What is no socket is somebody's file. */
 static void test_file_in_the_way(void **state)
 {
@@ -203,10 +235,15 @@ static void test_passed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_free_port), cmocka_unit_test(test_any_address),
-        cmocka_unit_test(test_taken),     cmocka_unit_test(test_both_families),
-        cmocka_unit_test(test_bad_text),  cmocka_unit_test(test_unix_socket),
-        cmocka_unit_test(test_passed),    cmocka_unit_test(test_file_in_the_way),
+        cmocka_unit_test(test_free_port),
+        cmocka_unit_test(test_any_address),
+        cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_both_families),
+        cmocka_unit_test(test_bad_text),
+        cmocka_unit_test(test_unix_socket),
+        cmocka_unit_test(test_unix_socket_that_is_full),
+        cmocka_unit_test(test_passed),
+        cmocka_unit_test(test_file_in_the_way),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
