@@ -89,10 +89,13 @@ static void parse(struct detached *d)
 
 void detached_open(const char *path, struct detached *out)
 {
+    enum rc rc;
+
     *out = (struct detached){.path = path};
     wbuf_init(&out->storage, TSR_MAX);
-    if (safefile_read(path, TSR_MAX, &out->storage) != RC_OK) {
-        note(out, REASON_IO_ERROR, RC_IO, safefile_error_text());
+    rc = safefile_read(path, TSR_MAX, &out->storage);
+    if (rc != RC_OK) {
+        note(out, REASON_IO_ERROR, rc, safefile_error_text());
         return;
     }
     parse(out);

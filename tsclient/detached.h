@@ -34,7 +34,8 @@ bool detached_is_name(const char *path);
 char *detached_name(const char *path);
 char *detached_data(const char *path);
 
-/* detached_open reads and parses path, which must outlive *out; what is wrong stands in reasons. Free with detached_close. */
+/* detached_open reads and parses path, which must outlive *out; what is wrong stands in reasons (REASON_IO_ERROR with RC_NOT_FOUND:
+ * there is none). Free with detached_close. */
 void detached_open(const char *path, struct detached *out);
 void detached_close(struct detached *detached);
 

@@ -357,6 +357,14 @@ static void stamp_embedded(struct job *j)
 
 /* ---- detached ---- */
 
+static bool is_source(const struct job *j)
+{
+    struct stat st;
+
+    return stat(j->target, &st) == 0 && st.st_dev == j->before.map.st.st_dev &&
+           st.st_ino == j->before.map.st.st_ino;
+}
+
 /* A .tsr that is there already and good stays, a bad one is told. True when one is to be made. */
 static bool needs_tsr(struct job *j)
 {
@@ -364,7 +372,7 @@ static bool needs_tsr(struct job *j)
     bool missing;
 
     detached_open(j->target, &old);
-    missing = reasons_has(&old.reasons, REASON_IO_ERROR);
+    missing = old.reasons.num > 0 && old.reasons.list[0].cause == RC_NOT_FOUND;
     if (!missing && !j->s->replace) {
         detached_check_file(&old, j->before.path, j->s->judge.tsa_anchors);
         if (j->s->skip_stamped || reasons_worst(&old.reasons) < SEVERITY_ERROR) {
@@ -385,6 +393,10 @@ static void stamp_detached(struct job *j)
 
     if (reasons_has(&j->before.reasons, REASON_IO_ERROR)) {
         (void)say(j, STAMPING_FAILED, "%s", j->before.why);
+        return;
+    }
+    if (is_source(j)) {
+        (void)say(j, STAMPING_FAILED, "its timestamp would take the place of the file itself");
         return;
     }
     if (!needs_tsr(j)) {

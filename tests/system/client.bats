@@ -215,6 +215,20 @@ ends() {
     verify text.tsr
 }
 
+@test "--detached never takes a file away: neither its own nor one that is no timestamp" {
+    head -c 2000000 /dev/zero > big
+    ln -s big link
+    for target in big link; do
+        run stamp --detached --tr "${URL}good" -o "$target" big
+        ends 1 "the file itself"
+        run stamp --detached --replace --tr "${URL}good" -o "$target" big
+        ends 1 "the file itself"
+    done
+    run stamp --detached --tr "${URL}good" -o big plain.sys
+    ends 2 "is not good"
+    [ "$(stat -c %s big)" -eq 2000000 ]
+}
+
 @test "query and reply, the way of those who carry them by hand" {
     echo "any file" > text
     "$TSCLIENT" query --policy 2.999.3161.1 text
