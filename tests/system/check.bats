@@ -180,6 +180,30 @@ EOF
     [ "$status" -eq 78 ]
 }
 
+@test "a folder with other uses is not given to the issuer's account" {
+    [ "$(id -u)" -eq 0 ] || skip "nothing is given away but by root"
+    mkdir other
+    touch other/records other/somebodys
+    change 's|dir = "ledger"|dir = "other"|'
+    run timeout 10 "$TSA" run -c tsa.conf
+    [ "$status" -eq 78 ]
+    [[ "$output" == *"other holds somebodys, which is no part of a record"* ]]
+    [ "$(stat -c %u other other/records other/somebodys | sort -u)" = 0 ]
+    # What a record left behind belongs to it.
+    rm other/somebodys
+    mkdir other/lost+found
+    change 's#127.0.0.1:3161#127.0.0.1:0#'
+    "$TSA" run -c tsa.conf 2> err 3>&- &
+    local pid=$! i
+    for i in $(seq 200); do
+        if grep -q 'ready on' err; then break; fi
+        sleep 0.05
+    done
+    kill -TERM $pid
+    wait $pid
+    [ "$(stat -c %u other/records)" = 60932 ]
+}
+
 @test "a start does not read keys before the roles do, and still says which one is wrong" {
     change 's#127.0.0.1:3161#127.0.0.1:0#'
     cp codesign.key tsa.key

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "tsa/base/safefile.h"
+#include "tsa/issuer/ledger.h"
 #include "tsa/role/clockpage.h"
 #include "tsa/role/jail.h"
 
@@ -117,31 +119,42 @@ static bool hand_over_file(int dir, const char *name, unsigned uid, unsigned gid
     bool good;
 
     if (fd < 0) {
-        return errno == ELOOP || errno == ENXIO;
+        return errno == ENOENT || errno == ELOOP || errno == ENXIO;
     }
     good = fstat(fd, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_nlink != 1 || fchown(fd, uid, gid) == 0);
     (void)close(fd);
     return good;
 }
 
-static bool hand_over_files(int dir, unsigned uid, unsigned gid)
+static bool is_of_record(const char *name)
 {
-    DIR *list = fdopendir(openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    const struct dirent *entry;
-    bool good = list != NULL;
-
-    while (good && (entry = readdir(list)) != NULL) {
-        good = entry->d_name[0] == '.' || hand_over_file(dir, entry->d_name, uid, gid);
-    }
-    if (list) {
-        (void)closedir(list);
-    }
-    return good;
+    return name[0] == '.' || strcmp(name, LEDGER_FILE) == 0 || strcmp(name, "lost+found") == 0;
 }
 
-/* Once: a ledger that is the issuer's already is not touched. */
+/* The first thing in a folder that does not belong to a record, into out; empty where there is none. */
+static bool find_foreign(int dir, char out[NAME_MAX + 1])
+{
+    const int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *entry;
+
+    out[0] = 0;
+    if (!list) {
+        return false;
+    }
+    while (!out[0] && (entry = readdir(list)) != NULL) {
+        if (!is_of_record(entry->d_name)) {
+            (void)snprintf(out, NAME_MAX + 1, "%s", entry->d_name);
+        }
+    }
+    (void)closedir(list);
+    return true;
+}
+
+/* Once: a ledger that is the issuer's already is not touched. Nor is a folder that has other uses: root would give it all away. */
 static enum rc hand_over(struct stock *stock, const struct settings *settings)
 {
+    char foreign[NAME_MAX + 1];
     unsigned uid, gid;
     struct stat st;
 
@@ -154,7 +167,14 @@ static enum rc hand_over(struct stock *stock, const struct settings *settings)
     if (fstat(stock->ledger, &st) == 0 && st.st_uid == uid) {
         return RC_OK;
     }
-    if (!hand_over_files(stock->ledger, uid, gid) || fchown(stock->ledger, uid, gid) != 0) {
+    if (!find_foreign(stock->ledger, foreign)) {
+        return fail(stock, "can not look into %s: %s", settings->ledger.dir, strerror(errno));
+    }
+    if (foreign[0]) {
+        return fail(stock, "%s holds %s, which is no part of a record: give the record a folder of its own",
+                    settings->ledger.dir, foreign);
+    }
+    if (!hand_over_file(stock->ledger, LEDGER_FILE, uid, gid) || fchown(stock->ledger, uid, gid) != 0) {
         return fail(stock, "can not hand %s over to %s: %s", settings->ledger.dir, settings->users.issuer,
                     strerror(errno));
     }
