@@ -3,6 +3,7 @@
  * tsclient: countersigns existing signatures with timestamps, and judges such signatures as Windows does. This file is the table
  * of its subcommands.
  */
+#include <signal.h>
 #include <sysexits.h>
 
 #include "tsa/base/streams.h"
@@ -17,5 +18,7 @@ int main(int argc, char **argv)
     if (!streams_hold()) {
         return EX_SOFTWARE;
     }
+    /* A write beyond the limit of file sizes is an error like any other, to be told and cleaned up after. */
+    (void)signal(SIGXFSZ, SIG_IGN);
     return command_main(commands, argc, argv);
 }

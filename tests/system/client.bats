@@ -215,6 +215,15 @@ ends() {
     verify text.tsr
 }
 
+@test "a file size limit is an error that is told, and leaves nothing" {
+    cp -p signed.sys before
+    run bash -c 'ulimit -f 1; exec "$TSCLIENT" stamp --ca "$DIR/root.pem" --tr "${URL}good" signed.sys'
+    ends 1 "File too large"
+    cmp signed.sys before
+    run find . -name '*.tsa-new'
+    [ -z "$output" ]
+}
+
 @test "--detached never takes a file away: neither its own nor one that is no timestamp" {
     head -c 2000000 /dev/zero > big
     ln -s big link
