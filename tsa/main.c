@@ -13,6 +13,7 @@
 #include "tsa/front/front_proc.h"
 #include "tsa/issuer/issuer_proc.h"
 #include "tsa/role/inherit.h"
+#include "tsa/role/jail.h"
 
 static const struct command *const commands[] = {&cmd_lab, &cmd_run, &cmd_check, &cmd_status, NULL};
 
@@ -32,6 +33,7 @@ static int role_main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
         if (strcmp(argv[0], roles[i].arg) == 0 && inherit_parse(argc, argv, &in) == RC_OK) {
             (void)prctl(PR_SET_NAME, roles[i].process);
+            jail_hide();
             return roles[i].main(&in);
         }
     }

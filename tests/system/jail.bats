@@ -50,6 +50,27 @@ descriptors() { find "/proc/$1/fd" -type l -printf '%l\n'; }
     done
 }
 
+@test "the issuer can not be dumped while it starts either: its keys are loaded by then" {
+    [ -z "${TSA_SANITIZED-}" ] || skip "sanitizers look into the process at its end"
+    local dir=$BATS_TEST_TMPDIR/lab pid issuer holder
+    cp -r "$LAB" "$dir"
+    # Whoever holds the record makes the issuer wait between its keys and its jail.
+    flock -F "$dir/ledger/records" sleep 20 3>&- &
+    holder=$!
+    "$TSA" lab --dir "$dir" --listen 127.0.0.1:0 > /dev/null 2>&1 3>&- &
+    pid=$!
+    for _ in $(seq 200); do
+        issuer=$(pgrep -f '^tsa @issuer' -P $pid || true)
+        if [ -n "$issuer" ] && ls -l "/proc/$issuer/fd" | grep -q /ledger/records; then break; fi
+        sleep 0.05
+    done
+    [ "$(sed -n 's/^Seccomp:\t//p' "/proc/$issuer/status")" = 0 ]
+    [ "$(stat -c %u "/proc/$issuer/mem")" = 0 ]
+    [ "$(sed -n 's/^Max core file size *\([^ ]*\) *\([^ ]*\).*/\1 \2/p' "/proc/$issuer/limits")" = "0 0" ]
+    kill -TERM $pid $holder
+    wait $pid
+}
+
 @test "the front holds no file at all, the issuer no network" {
     [ "$(id -u)" -eq 0 ] || skip "only root sees what they hold"
     cd "$BATS_TEST_TMPDIR"

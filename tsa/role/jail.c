@@ -399,6 +399,20 @@ static void close_seccomp(const struct jail *jail)
     seccomp_release(filter);
 }
 
+static void become_undumpable(const char *role)
+{
+    /* At its end a sanitizer looks into the process. */
+    if (!IS_INSTRUMENTED && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+        log_die(EX_SOFTWARE, "@%s: can not become undumpable: %s", role, strerror(errno));
+    }
+}
+
+void jail_hide(void)
+{
+    (void)set_limit(RLIMIT_CORE, 0); /* jail_close insists */
+    become_undumpable("role");
+}
+
 void jail_close(const struct jail *jail)
 {
     enum rc rc;
@@ -411,9 +425,7 @@ void jail_close(const struct jail *jail)
     if (jail->lock_memory) {
         lock_memory();
     }
-    if (!IS_INSTRUMENTED && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
-        log_die(EX_SOFTWARE, "@%s: can not become undumpable: %s", jail->role, strerror(errno));
-    }
+    become_undumpable(jail->role); /* a change of the account may have undone it */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         log_die(EX_SOFTWARE, "@%s: can not give up new privileges: %s", jail->role, strerror(errno));
     }

@@ -27,6 +27,9 @@ enum rc jail_become(const char *user) MUST_CHECK;
 /* jail_resolve looks a user up without becoming it (the parent hands folders over to it). */
 enum rc jail_resolve(const char *user, unsigned *out_uid, unsigned *out_gid) MUST_CHECK;
 
+/* jail_hide lets no core and no debugger of the same account see what is loaded before the jail is closed: keys. First of all in a role. */
+void jail_hide(void);
+
 /* jail_close closes it for all threads of the process, and dies when a part of it can not be had (Landlock, which older kernels lack,
  * is only told). After it there is no way back. */
 void jail_close(const struct jail *jail);
