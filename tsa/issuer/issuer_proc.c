@@ -358,6 +358,7 @@ int issuer_proc_main(struct inherit *in)
     /* A terminal's signals go to the parent, which ends its roles in order. */
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of a write, not an end */
     start(issuer, in);
     close_jail(issuer);
     say_ready(issuer);

@@ -80,14 +80,28 @@ static bool grow(struct ledger *l)
     return true;
 }
 
-/* Room for len octets behind the end, and half a step more. Without that half it goes on as long as there is room. */
+/* It goes on as long as there is room, and asks again each time: to ask is no write. */
+static enum rc do_without(struct ledger *l, size_t len)
+{
+    if (l->end + len > l->allocated) {
+        return fail(l, "given room");
+    }
+    if (!l->is_tight) {
+        log_warning("the record can not be given more room: %s; %llu octets are left", strerror(errno),
+                    (unsigned long long)(l->allocated - l->end - len));
+        l->is_tight = true;
+    }
+    return RC_OK;
+}
+
+/* Room for len octets behind the end, and half a step more. */
 static enum rc make_room(struct ledger *l, size_t len)
 {
-    while (l->allocated < l->end + len + LEDGER_STEP / 2 && l->broken == RC_OK) {
-        if (grow(l)) {
-            continue;
+    while (l->broken == RC_OK && l->allocated < l->end + len + LEDGER_STEP / 2) {
+        if (!grow(l)) {
+            return l->broken == RC_OK ? do_without(l, len) : l->broken;
         }
-        return l->broken != RC_OK || l->end + len <= l->allocated ? l->broken : fail(l, "given room");
+        l->is_tight = false;
     }
     return l->broken;
 }

@@ -32,6 +32,7 @@ struct ledger {
     uint64_t sequence;                    /* of the last record appended */
     struct gentime last_clock, last_time; /* the latest found at open */
     enum rc broken;                       /* RC_OK, or why nothing is written any more */
+    bool is_tight;                        /* no more room could be made */
 };
 
 /*
