@@ -106,6 +106,21 @@ static bool check_all(struct detached *d, const struct settings *s, const struct
     return true;
 }
 
+/* What a good end says, and what it leaves open. */
+static void print_checks(const struct detached *d, const struct settings *s)
+{
+    if (!d->stamp.report.has_time || reasons_worst(&d->reasons) == SEVERITY_ERROR) {
+        return;
+    }
+    (void)printf("Good: signature%s%s%s\n", s->queryfile ? ", query" : "", s->data ? ", file" : "",
+                 s->ca ? ", chain" : "");
+    if (!s->ca || (!s->queryfile && !s->data)) {
+        (void)printf("Not checked:%s%s%s\n", s->ca ? "" : " chain (--ca)",
+                     s->ca || s->queryfile || s->data ? "" : ",",
+                     s->queryfile || s->data ? "" : " what it is for (--queryfile, --data)");
+    }
+}
+
 static int report(const struct detached *d, const struct settings *s)
 {
     static const int codes[] = {EXIT_DONE, EXIT_WARNINGS, EXIT_NO};
@@ -116,9 +131,10 @@ static int report(const struct detached *d, const struct settings *s)
         }
     } else {
         print_facts(d);
+        print_checks(d, s);
         (void)fflush(stdout);
     }
-    detached_print_reasons(stderr, d);
+    detached_print_reasons(stderr, d, SEVERITY_WARNING);
     return codes[reasons_worst(&d->reasons)];
 }
 

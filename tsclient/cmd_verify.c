@@ -103,7 +103,7 @@ static void verify_tsr(struct run *run, const char *path)
             detached_print(stdout, &detached);
         }
         (void)fflush(stdout);
-        detached_print_reasons(stderr, &detached);
+        detached_print_reasons(stderr, &detached, run->settings->verbose ? SEVERITY_NOTE : SEVERITY_WARNING);
         if (reasons_worst(&detached.reasons) < SEVERITY_ERROR && !run->settings->quiet) {
             (void)printf("Successfully verified: %s\n", path);
         }

@@ -150,6 +150,9 @@ void detached_check_token(struct detached *detached, const struct detached_check
     if (stamp->rc != RC_OK && stamp->report.num_findings == 0) {
         note_finding(detached, stamp->rc);
     }
+    policy_note_weak(&detached->reasons, stamp->report.token.info.imprint.alg);
+    policy_note_weak(&detached->reasons, stamp->report.signer.digest);
+    policy_note_weak(&detached->reasons, stamp->report.chain.weak);
     if (policy_stamp_is_lab_time(stamp)) {
         reasons_add(&detached->reasons, REASON_LAB_TIME, RC_OK);
     }
@@ -227,15 +230,18 @@ void detached_print(FILE *out, const struct detached *detached)
     }
 }
 
-void detached_print_reasons(FILE *out, const struct detached *detached)
+void detached_print_reasons(FILE *out, const struct detached *detached, enum severity least)
 {
+    static const char *const words[] = {"note", "warning", "error"};
     const struct reasons *reasons = &detached->reasons;
 
     for (size_t i = 0; i < reasons->num; i++) {
         const struct reason_entry *entry = &reasons->list[i];
 
-        (void)fprintf(out, "%s: %s: %s", detached->path,
-                      entry->severity == SEVERITY_ERROR ? "error" : "warning", reason_word(entry->reason));
+        if (entry->severity < least) {
+            continue;
+        }
+        (void)fprintf(out, "%s: %s: %s", detached->path, words[entry->severity], reason_word(entry->reason));
         if (i == 0 && detached->why[0]) {
             (void)fprintf(out, ": %s\n", detached->why);
         } else {

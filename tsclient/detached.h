@@ -43,9 +43,9 @@ void detached_close(struct detached *detached);
 void detached_check_token(struct detached *detached, const struct detached_check *check);
 void detached_check_file(struct detached *detached, const char *data, const struct chain_anchors *anchors);
 
-/* The same output as for signed files: one object; the chain; a line for each reason. */
+/* The same output as for signed files: one object; the chain; a line for each reason of at least that severity. */
 json_t *detached_json(const struct detached *detached, bool judged);
 void detached_print(FILE *out, const struct detached *detached);
-void detached_print_reasons(FILE *out, const struct detached *detached);
+void detached_print_reasons(FILE *out, const struct detached *detached, enum severity least);
 
 #endif

@@ -46,7 +46,7 @@ static enum rc check_signature(const struct subject *subject, const struct spc_s
 }
 
 /* With MD5 files and certificates were forged (Flame, rogue authorities); SHA-1 stands in all that is old. */
-static void note_weak(struct reasons *reasons, enum digest alg)
+void policy_note_weak(struct reasons *reasons, enum digest alg)
 {
     if (alg == DIGEST_MD5) {
         reasons_raise(reasons, REASON_WEAK_DIGEST, SEVERITY_WARNING, RC_OK);
@@ -72,7 +72,7 @@ static void check_file_digest(const struct subject *subject, const struct spc_si
     }
     rc = spc_indirect_parse(signature->cms.content, &indirect);
     if (rc == RC_OK) {
-        note_weak(out, indirect.alg);
+        policy_note_weak(out, indirect.alg);
         rc = subject->ops->digest(subject->file, indirect.alg, digest);
     }
     if (rc == RC_FORMAT_TRAILER) {
@@ -96,7 +96,7 @@ static void check_integrity(const struct subject *subject, const struct spc_sign
     if (rc != RC_OK) {
         reasons_add(out, REASON_BAD_SIGNATURE, rc);
     }
-    note_weak(out, signature->cms.signer.digest);
+    policy_note_weak(out, signature->cms.signer.digest);
 }
 
 enum rc policy_check_integrity(const struct subject *subject, size_t index, struct reasons *out)
@@ -161,7 +161,7 @@ static void judge_stamp(struct judge *j)
     }
     note_weak_stamp(reasons, stamp->digest);
     note_weak_stamp(reasons, stamp->report.signer.digest);
-    note_weak(reasons, stamp->chain.weak);
+    policy_note_weak(reasons, stamp->chain.weak);
     if (policy_stamp_is_lab_time(stamp)) {
         reasons_add(reasons, REASON_LAB_TIME, RC_OK);
     }
@@ -235,7 +235,7 @@ static void judge_chain(struct judge *j)
     if (rc != RC_OK) {
         reasons_add(&out->reasons, chain_reason(j, rc, stamp_ignored), rc);
     }
-    note_weak(&out->reasons, out->chain.weak);
+    policy_note_weak(&out->reasons, out->chain.weak);
     out->by_stamp = out->by_stamp && !stamp_ignored;
 }
 

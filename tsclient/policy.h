@@ -59,6 +59,9 @@ struct policy_file *policy_judge(const struct subject *subject, const struct pol
 struct policy_file *policy_read(const struct subject *subject);
 void policy_free(struct policy_file *file);
 
+/* policy_note_weak adds REASON_WEAK_DIGEST for MD5 (a warning) and SHA-1 (a note). */
+void policy_note_weak(struct reasons *reasons, enum digest alg);
+
 /* policy_check_integrity tells whether the signature is whole and covers the file as it is: no chains, no times. The first finding. */
 enum rc policy_check_integrity(const struct subject *subject, size_t index, struct reasons *out) MUST_CHECK;
 

@@ -213,6 +213,9 @@ ends() {
     ends 2 "is not good"
     stamp --detached --replace --tr "${URL}good" text
     verify text.tsr
+    stamp --detached --replace --td sha1 --tr "${URL}good" text
+    run verify --json text.tsr
+    ends 0 '"verdict":"good","reasons":["weak-digest"]'
 }
 
 @test "a file size limit is an error that is told, and leaves nothing" {
