@@ -61,9 +61,10 @@ descriptors() { find "/proc/$1/fd" -type l -printf '%l\n'; }
     pid=$!
     for _ in $(seq 200); do
         issuer=$(pgrep -f '^tsa @issuer' -P $pid || true)
-        if [ -n "$issuer" ] && ls -l "/proc/$issuer/fd" | grep -q /ledger/records; then break; fi
+        if [ -n "$issuer" ]; then break; fi
         sleep 0.05
     done
+    sleep 1
     [ "$(sed -n 's/^Seccomp:\t//p' "/proc/$issuer/status")" = 0 ]
     [ "$(stat -c %u "/proc/$issuer/mem")" = 0 ]
     [ "$(sed -n 's/^Max core file size *\([^ ]*\) *\([^ ]*\).*/\1 \2/p' "/proc/$issuer/limits")" = "0 0" ]
