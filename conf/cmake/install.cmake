@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Where things go: the server to sbin, the client to bin, units where systemd looks. A configuration
-# that stands in /etc already is never overwritten.
+# that stands in /etc already is never overwritten; a prefix that is not the system's leaves /etc alone.
 
 if(TARGET tsa)
     install(TARGETS tsa RUNTIME DESTINATION "${CMAKE_INSTALL_SBINDIR}")
@@ -31,7 +31,10 @@ install(FILES ${samples} DESTINATION "${CMAKE_INSTALL_DATADIR}/tsa")
 if(EXISTS "${CMAKE_SOURCE_DIR}/conf/tsa.conf")
     install(CODE "
         set(conf \"\$ENV{DESTDIR}/etc/tsa/tsa.conf\")
-        if(EXISTS \"\${conf}\")
+        if(NOT CMAKE_INSTALL_PREFIX MATCHES \"^/usr(/local)?/?\$\")
+            message(STATUS \"Left alone: \${conf} (the prefix is not the system's); copy it from\"
+                           \" \${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/tsa/tsa.conf\")
+        elseif(EXISTS \"\${conf}\")
             message(STATUS \"Kept: \${conf}\")
         else()
             file(INSTALL \"${CMAKE_SOURCE_DIR}/conf/tsa.conf\"
