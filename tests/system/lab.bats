@@ -249,3 +249,9 @@ own_end() {
     exec 6>&-
     lab_await_end "$pid"
 }
+
+@test "the page's lines for tsclient name the lab's root, since nobody trusts it by itself" {
+    run curl -sS --fail "$URL"
+    [[ "$output" == *"tsclient stamp --tr $URL --ca root.pem driver.sys"* ]]
+    [[ "$output" == *"certutil -addstore -f CA chain.p7b"* ]]
+}

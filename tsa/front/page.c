@@ -166,7 +166,8 @@ static void put_state(struct wbuf *w, const struct page *page)
         put_row(w, "Ledger", text);
         put_row(w, "Last token", facts->last_time.sec ? time_text(facts->last_time, time) : "none yet");
         snprintf(text, sizeof text,
-                 "%" PRIu64 " by RFC 3161, %" PRIu64 " by Authenticode, %" PRIu64 " refused, since %s",
+                 "%" PRIu64 " by RFC 3161, %" PRIu64 " by Authenticode, %" PRIu64
+                 " refused by the issuer, since %s",
                  facts->num_rfc3161, facts->num_authenticode, facts->num_refused,
                  time_text(facts->started, time));
         put_row(w, "Tokens", text);
@@ -240,22 +241,32 @@ static void put_unit(struct wbuf *w, const struct page *page, const struct unit 
 
 #define URL_MARK '\1' /* the authority's URL stands here */
 
+/* lab_lines stand in place of lines where the root is one that no machine trusts by itself. */
 static const struct {
-    const char *tool, *lines;
+    const char *tool, *lines, *lab_lines;
 } recipes[] = {
-    {"signtool (RFC 3161)", "signtool sign /fd sha256 /tr \1 /td sha256 /n \"YOUR NAME\" driver.sys\n"
-                            "signtool timestamp /tr \1 /td sha256 driver.sys"},
-    {"signtool (Authenticode, for old Windows)", "signtool timestamp /t \1 driver.sys"},
-    {"osslsigncode", "osslsigncode add -ts \1 -in driver.sys -out stamped.sys\n"
-                     "osslsigncode add -t \1 -in driver.sys -out stamped.sys"},
+    {"signtool (RFC 3161)",
+     "signtool sign /fd sha256 /tr \1 /td sha256 /n \"YOUR NAME\" driver.sys\n"
+     "signtool timestamp /tr \1 /td sha256 driver.sys",
+     NULL},
+    {"signtool (Authenticode, for old Windows)", "signtool timestamp /t \1 driver.sys", NULL},
+    {"osslsigncode",
+     "osslsigncode add -ts \1 -in driver.sys -out stamped.sys\n"
+     "osslsigncode add -t \1 -in driver.sys -out stamped.sys",
+     NULL},
     {"openssl and curl",
      "openssl ts -query -data FILE -sha256 -cert -out file.tsq\n"
      "curl -sS -H 'Content-Type: application/timestamp-query' --data-binary @file.tsq -o file.tsr \1\n"
-     "curl -sSO \1root.pem -O \1chain.pem\n"
-     "openssl ts -verify -queryfile file.tsq -in file.tsr -CAfile root.pem -untrusted chain.pem"},
-    {"jarsigner", "jarsigner -tsa \1 archive.jar ALIAS"},
-    {"tsclient", "tsclient stamp --tr \1 driver.sys\n"
-                 "tsclient verify driver.sys"},
+     "curl -fsSO \1root.pem -O \1chain.pem\n"
+     "openssl ts -verify -queryfile file.tsq -in file.tsr -CAfile root.pem -untrusted chain.pem",
+     NULL},
+    {"jarsigner", "jarsigner -tsa \1 archive.jar ALIAS", NULL},
+    {"tsclient",
+     "tsclient stamp --tr \1 driver.sys\n"
+     "tsclient verify driver.sys",
+     "curl -fsSO \1root.pem\n"
+     "tsclient stamp --tr \1 --ca root.pem driver.sys\n"
+     "tsclient verify --ca root.pem driver.sys"},
 };
 
 static void put_recipe(struct wbuf *w, const char *lines, const char *url)
@@ -272,6 +283,7 @@ static void put_recipe(struct wbuf *w, const char *lines, const char *url)
 
 static void put_recipes(struct wbuf *w, const struct page *page)
 {
+    bool is_lab = page->units[0].is_lab && page->units[0].root.len > 0;
     char url[URL_MAX];
     size_t i;
 
@@ -281,11 +293,15 @@ static void put_recipes(struct wbuf *w, const struct page *page)
         wbuf_put_text(w, "<h3>");
         put_escaped(w, recipes[i].tool);
         wbuf_put_text(w, "</h3>\n");
-        put_recipe(w, recipes[i].lines, url);
+        put_recipe(w, is_lab && recipes[i].lab_lines ? recipes[i].lab_lines : recipes[i].lines, url);
     }
-    if (page->units[0].is_lab && page->units[0].root.len > 0) {
-        wbuf_put_text(w, "<h3>Make a Windows test machine trust this laboratory</h3>\n");
-        put_recipe(w, "curl -sSO \1root.cer\ncertutil -addstore Root root.cer", url);
+    if (is_lab) {
+        wbuf_put_text(w,
+                      "<h3>Make a Windows test machine trust this laboratory (cmd as administrator)</h3>\n");
+        put_recipe(w,
+                   "curl.exe -fsSO \1root.cer && certutil -addstore -f Root root.cer\n"
+                   "curl.exe -fsSO \1chain.p7b && certutil -addstore -f CA chain.p7b",
+                   url);
     }
 }
 
