@@ -114,3 +114,11 @@ json() { "$TSA" status -c "$LAB/tsa.conf" --json | jq -r "$1"; }
 @test "the control socket is its owner's alone" {
     [ "$(stat -c %a "$LAB/run/control")" = 600 ]
 }
+
+@test "where there is no configuration to be found, it says how to name one" {
+    [ ! -e /etc/tsa/tsa.conf ] || skip "this machine has /etc/tsa/tsa.conf"
+    mkdir empty && cd empty
+    run "$TSA" status
+    [ "$status" -eq 78 ]
+    [[ "$output" == *"/etc/tsa/tsa.conf"*"lab/tsa.conf"*"--run DIR"* ]]
+}

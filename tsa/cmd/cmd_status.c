@@ -47,6 +47,9 @@ static char *find_run_dir(const struct status_options *options)
     for (size_t i = 0; i < errors.num; i++) {
         fprintf(stderr, "tsa status: %s\n", errors.list[i]);
     }
+    if (!run_dir && !options->config && access(SYSTEM_CONF, F_OK) != 0) {
+        fprintf(stderr, "tsa status: nor is there %s here; say which one: -c FILE or --run DIR\n", LAB_CONF);
+    }
     settings_clear(&settings);
     cfg_errors_clear(&errors);
     return run_dir;
@@ -110,8 +113,9 @@ static void print_work(const json_t *status)
     print_clock(json_object_get(status, "clock"));
     printf("record   %lld tokens, the last one of %s\n",
            number_of(json_object_get(status, "ledger"), "records"), text_of(tokens, "last_time"));
-    printf("tokens   %lld RFC 3161, %lld Authenticode, %lld refused since %s\n", number_of(tokens, "rfc3161"),
-           number_of(tokens, "authenticode"), number_of(tokens, "refused"), text_of(tokens, "since"));
+    printf("tokens   %lld RFC 3161, %lld Authenticode, %lld refused by the issuer since %s\n",
+           number_of(tokens, "rfc3161"), number_of(tokens, "authenticode"), number_of(tokens, "refused"),
+           text_of(tokens, "since"));
     printf("signers  %lld, %lld requests waiting\n", number_of(status, "signers"),
            number_of(status, "waiting"));
 }
