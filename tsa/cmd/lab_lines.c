@@ -46,8 +46,8 @@ static const char *const lines[] = {
     "  signtool timestamp /tr {net} /td sha256 driver.sys",
 };
 
-static const char hint[] =
-    "  (Only this machine reaches {url}. For others: tsa lab --listen 0.0.0.0:3161, and port 3161 open.)";
+static const char hint[] = "  (Only this machine reaches {url}. For others: start it with --listen "
+                           "0.0.0.0:3161, and open port 3161.)";
 
 struct word {
     const char *name, *value;
