@@ -51,7 +51,7 @@ static void check_host(struct bytes host)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_len)
 {
     static struct http_routes routes;
-    uint8_t *copy = malloc(data_len ? data_len : 1);
+    uint8_t *copy = calloc(data_len + 1, 1);
     struct bytes in = bytes_of(copy, data_len);
     int method;
 

@@ -189,8 +189,8 @@ static void test_facts_come_late(void **state)
 /* An issuer that reads nothing: when the queue is full, questions do not fill it beyond its limit, which would end the channel. */
 static void test_full(void **state)
 {
-    static const uint8_t blob[MSAUTH_BLOB_MAX];
-    const struct msg_stamp msg = {.kind = MSG_AUTHENTICODE, .data = bytes_of(blob, sizeof blob)};
+    static const uint8_t longest[MSAUTH_BLOB_MAX];
+    const struct msg_stamp msg = {.kind = MSG_AUTHENTICODE, .data = bytes_of(longest, sizeof longest)};
     struct world *w = world_new();
     struct asked asked = {.waiter.on_facts = on_facts};
     unsigned i;

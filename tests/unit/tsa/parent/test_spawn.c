@@ -78,7 +78,7 @@ static int child(int argc, char **argv)
         return geteuid() == 60931 && getegid() == 60931 ? 0 : 1;
     }
     /* "@wait": until the parent's death ends it, and with it this pipe. */
-    (void)write(report, "x", 1);
+    (void)!write(report, "x", 1);
     (void)pause();
     return 0;
 }
