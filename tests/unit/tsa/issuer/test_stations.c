@@ -415,6 +415,53 @@ static void test_failing_disk(void **state)
     assert_int_equal(rcs[0], RC_LEDGER_WRITE);
 }
 
+/* A record that broke before a request came to it. */
+static void test_broken_record(void **state)
+{
+    enum rc rcs[3];
+
+    (void)state;
+    rig.ledger.broken = RC_LEDGER_WRITE;
+    for (uint64_t i = 0; i < 3; i++) {
+        put_request(i);
+    }
+    send_all(rig.fronts[0]);
+    take_replies(rig.fronts[0], 0, 3, rcs);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(rcs[i], RC_LEDGER_WRITE);
+    }
+    assert_int_equal(ask_facts(rig.fronts[0]).reason, RC_LEDGER_WRITE);
+}
+
+/* More waits than one group takes: it is synced, and the rest goes into the next. */
+static void test_full_group(void **state)
+{
+    static uint8_t imprint[32] = {0xff, 0x0f};
+    static const uint8_t filler[60000];
+    const struct ledger_record r = {.kind = MSG_RFC3161,
+                                    .digest = DIGEST_SHA256,
+                                    .imprint = bytes_of(imprint, 32),
+                                    .signed_info = bytes_of(filler, 8000)};
+    struct wbuf body;
+    size_t num = 0;
+
+    (void)state;
+    wbuf_init(&body, LEDGER_BODY_MAX);
+    ledger_record_put(&body, &r);
+    assert_int_equal(wbuf_rc(&body), RC_OK);
+    while (ledger_append(&rig.ledger, wbuf_bytes(&body)) == RC_OK) { /* the recorder sleeps */
+        num++;
+    }
+    wbuf_clear(&body);
+    for (uint64_t i = 0; i < 200; i++) {
+        put_request(i);
+    }
+    send_all(rig.fronts[0]);
+    take_replies(rig.fronts[0], 0, 200, NULL);
+    read_ledger();
+    assert_int_equal(recorded.num, num + 200);
+}
+
 /* ---- fronts that misbehave ---- */
 
 static void expect_cut_off(int front)
@@ -590,6 +637,8 @@ int main(void)
         TEST(test_refusals_travel_the_same_way),
         TEST(test_facts),
         TEST(test_failing_disk),
+        TEST(test_broken_record),
+        TEST(test_full_group),
         TEST(test_malformed_packet),
         TEST(test_malformed_message),
         TEST(test_what_only_the_parent_may_say),
