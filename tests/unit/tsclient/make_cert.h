@@ -28,6 +28,7 @@ struct make_cert {
     const char *eku;  /* as OpenSSL's configuration writes it, "critical,timeStamping"; NULL: none */
     int64_t from, to; /* seconds since 1970 */
     bool is_ca, rsa;
+    const char *usage;    /* key usage; NULL: what fits */
     const EVP_MD *digest; /* with which the issuer signs it; NULL: SHA-256 */
 };
 
@@ -65,7 +66,9 @@ static inline void make_cert_extensions(X509 *x, X509 *issuer, const struct make
     make_cert_extension(x, issuer, NID_basic_constraints,
                         m->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
     make_cert_extension(x, issuer, NID_key_usage,
-                        m->is_ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
+                        m->usage   ? m->usage
+                        : m->is_ca ? "critical,keyCertSign,cRLSign"
+                                   : "critical,digitalSignature");
     if (m->eku) {
         make_cert_extension(x, issuer, NID_ext_key_usage, m->eku);
     }

@@ -29,6 +29,7 @@ enum signer {
     SIGNER_OLD_CA,   /* under a CA of year 0 to 2 */
     SIGNER_SHA1,     /* its issuer signed it with SHA-1 */
     SIGNER_MD5,      /* with MD5 */
+    SIGNER_NO_USAGE, /* its key is for encryption, as in the test certificates of Microsoft's driver kit: Windows takes it */
     SIGNER_NUM
 };
 
@@ -80,6 +81,12 @@ static int make_keys(void **state)
     make(&signers[SIGNER_OLD_CA], "Under old", &old_ca, "codeSigning", signer_life);
     make_weak(&signers[SIGNER_SHA1], "By SHA-1", "codeSigning", EVP_sha1());
     make_weak(&signers[SIGNER_MD5], "By MD5", "codeSigning", EVP_md5());
+    signers[SIGNER_NO_USAGE] = make_cert(&(struct make_cert){.name = "Driver kit",
+                                                             .issuer = &root,
+                                                             .eku = "codeSigning",
+                                                             .from = Y(1),
+                                                             .to = Y(3),
+                                                             .usage = "keyEncipherment,dataEncipherment"});
     make_weak(&authorities[TSA_MD5], "TSA by MD5", "critical,timeStamping", EVP_md5());
     make(&authorities[TSA_PLAIN], "TSA", &root, "critical,timeStamping", life);
     make(&authorities[TSA_STRANGE], "Strange TSA", &strange, "critical,timeStamping", life);
@@ -325,6 +332,7 @@ static void rules(void **state)
         {{.signer = SIGNER_LIFETIME}, Y(4), false, false, E, "not-timestamped expired-no-timestamp"},
         /* the signer's chain */
         {{SIGNER_TLS, TSA_PLAIN, .stamped = Y(2)}, Y(2), false, false, E, "wrong-eku"},
+        {{SIGNER_NO_USAGE, TSA_PLAIN, .stamped = Y(2)}, Y(2), false, false, N, ""},
         {{SIGNER_STRANGE, TSA_PLAIN, .stamped = Y(2)}, Y(2), false, false, E, "untrusted-root"},
         {{SIGNER_OLD_CA, TSA_PLAIN, .stamped = Y(1) + 99}, Y(10), false, false, N, ""},
         {{SIGNER_OLD_CA, TSA_PLAIN, .stamped = Y(2) + 99}, Y(10), false, false, E, "expired-chain"},
