@@ -99,7 +99,7 @@ static inline void desk_make_unit(struct desk *d)
         .policy = policy,
         .policies = {others, 1},
         .digests = 1u << DIGEST_SHA256 | 1u << DIGEST_SHA384 | 1u << DIGEST_SHA512,
-        .digest = d->authority.digest,
+        .digest = (int)d->authority.digest,
         .accuracy = 1000000000,
         .time_digits = 3,
     };
