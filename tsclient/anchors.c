@@ -4,7 +4,9 @@
  */
 #include "tsclient/anchors.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "certs/certfile.h"
 
@@ -12,6 +14,7 @@ static bool load(const char *path, const char *option, struct chain_anchors **ou
 {
     enum rc rc = RC_NO_MEMORY;
 
+    errno = 0;
     *out = chain_anchors_new();
     if (*out) {
         rc = path ? certfile_add_anchors(path, *out) : chain_anchors_add_system(*out);
@@ -20,7 +23,9 @@ static bool load(const char *path, const char *option, struct chain_anchors **ou
         return true;
     }
     (void)fprintf(stderr, "tsclient: %s %s: %s\n", option, path ? path : "(the system's store)",
-                  rc == RC_NOT_FOUND ? "there is no certificate to trust" : rc_text(rc));
+                  rc == RC_NOT_FOUND          ? "there is no certificate to trust"
+                  : rc == RC_IO && errno != 0 ? strerror(errno)
+                                              : rc_text(rc));
     return false;
 }
 

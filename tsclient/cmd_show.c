@@ -4,6 +4,7 @@
  */
 #include "tsclient/cmd.h"
 
+#include "tsclient/detached.h"
 #include "tsclient/report.h"
 #include "tsclient/report_json.h"
 
@@ -21,9 +22,11 @@ static int show_file(const struct settings *settings, const char *path)
 {
     struct policy_file *file;
     struct subject subject;
+    bool is_unsigned;
     int rc = EXIT_DONE;
 
     subject_open(path, &subject);
+    is_unsigned = reasons_has(&subject.reasons, REASON_UNSIGNED);
     file = policy_read(&subject);
     if (!file || (settings->json && !report_json_print(report_json_file(&subject, file, NULL)))) {
         rc = EXIT_FAULT;
@@ -31,10 +34,13 @@ static int show_file(const struct settings *settings, const char *path)
         if (!settings->json) {
             report_show(stdout, &subject, file);
         }
-        report_reasons(stderr, &subject, file, SEVERITY_ERROR);
-    }
-    if (rc == EXIT_DONE && subject.reasons.num > 0 && !reasons_has(&subject.reasons, REASON_UNSIGNED)) {
-        rc = EXIT_NO;
+        if (subject.reasons.num > 0 && !is_unsigned) {
+            report_reasons(stderr, &subject, file, SEVERITY_ERROR);
+            rc = EXIT_NO;
+        }
+        if (reasons_has(&subject.reasons, REASON_UNSUPPORTED_FORMAT) && detached_is_name(path)) {
+            (void)fprintf(stderr, "%s: a detached timestamp is shown by: tsclient reply\n", path);
+        }
     }
     policy_free(file);
     subject_close(&subject);

@@ -74,9 +74,11 @@ static void read_facts(struct detached *d)
 static void parse(struct detached *d)
 {
     enum rc rc = tsp_response_parse(wbuf_bytes(&d->storage), &d->response);
+    char why[sizeof d->why];
 
     if (rc != RC_OK) {
-        note(d, REASON_MALFORMED, rc, rc_text(rc));
+        (void)snprintf(why, sizeof why, "it is no timestamp reply: %s", rc_text(rc));
+        note(d, REASON_MALFORMED, rc, why);
         return;
     }
     d->is_parsed = true;
@@ -174,7 +176,7 @@ static void check_octets(struct detached *d, struct bytes file, const struct cha
 
 void detached_check_file(struct detached *detached, const char *data, const struct chain_anchors *anchors)
 {
-    char *own = data ? NULL : detached_data(detached->path);
+    char *own = data ? NULL : detached_data(detached->path), why[sizeof detached->why];
     struct safefile_map map;
 
     if (detached->stamp.kind == SPC_STAMP_NONE) {
@@ -184,7 +186,9 @@ void detached_check_file(struct detached *detached, const char *data, const stru
     if (!data && !own) {
         note(detached, REASON_IO_ERROR, RC_IO, "which file is it for? say it with --data FILE");
     } else if (safefile_map_open(data ? data : own, &map) != RC_OK) {
-        note(detached, REASON_IO_ERROR, RC_IO, safefile_error_text());
+        (void)snprintf(why, sizeof why, "%s%s", safefile_error_text(),
+                       data ? "" : "; --data FILE says which file the timestamp is for");
+        note(detached, REASON_IO_ERROR, RC_IO, why);
     } else {
         check_octets(detached, map.bytes, anchors);
         safefile_map_close(&map);

@@ -256,7 +256,11 @@ void report_show(FILE *out, const struct subject *subject, const struct policy_f
 {
     char name[NAME_MAX_SHOWN];
 
-    (void)fprintf(out, "%s: %s\n", subject->path, subject->ops ? subject->ops->name : "no signature format");
+    if (!subject->ops) {
+        return; /* there is a reason, and it says all that is known */
+    }
+    (void)fprintf(out, "%s: %s%s\n", subject->path, subject->ops->name,
+                  reasons_has(&subject->reasons, REASON_UNSIGNED) ? ", not signed" : "");
     for (size_t i = 0; i < file->num; i++) {
         const struct policy_signature *signature = &file->signatures[i];
 

@@ -90,16 +90,20 @@ static bool is_sealed(const struct spc *spc)
     return false;
 }
 
+static const char *way_out(enum reason reason)
+{
+    return reason == REASON_UNSUPPORTED_FORMAT ? "; with --detached any file can have a timestamp beside it"
+           : reason == REASON_UNSIGNED ? "; sign it first, or put a timestamp beside it with --detached"
+                                       : "";
+}
+
 static bool check_subject(struct job *j)
 {
     const struct subject *subject = &j->before;
 
     if (subject->reasons.num > 0) {
         return say(j, STAMPING_FAILED, "%s%s%s%s", reason_text(subject->reasons.list[0].reason),
-                   subject->why[0] ? ": " : "", subject->why,
-                   subject->reasons.list[0].reason == REASON_UNSUPPORTED_FORMAT
-                       ? "; with --detached any file can have a timestamp beside it"
-                       : "");
+                   subject->why[0] ? ": " : "", subject->why, way_out(subject->reasons.list[0].reason));
     }
     if (subject->indefinite) {
         return say(j, STAMPING_FAILED,
@@ -134,8 +138,8 @@ static void consider_stamped(struct job *j, size_t index)
     }
     if (stamp->rc != RC_OK) {
         (void)say(j, STAMPING_WARNING,
-                  "%sits timestamp is not good (%s) and was left as it is; --replace makes a new one", name,
-                  rc_text(stamp->rc));
+                  "%sits timestamp is not good (%s) and was left as it is; %s--replace makes a new one", name,
+                  rc_text(stamp->rc), stamp->rc == RC_CHAIN_UNTRUSTED ? "name its root with --ca; " : "");
     } else if (reasons_has(&signature->reasons, REASON_OUTSIDE_VALIDITY)) {
         (void)say(j, STAMPING_WARNING, "%s%s", name, reason_text(REASON_OUTSIDE_VALIDITY));
     } else if (stamp->kind != j->s->ask->kind) {

@@ -260,12 +260,40 @@ ends() {
     curl -sS -H 'Content-Type: application/timestamp-query' --data-binary @text.tsq -o refused.tsr "${URL}refusal"
     run "$TSCLIENT" reply refused.tsr
     ends 1 "SHA-256 is not liked here"
+    run "$TSCLIENT" reply text.tsr
+    ends 0 "Not checked: chain (--ca), what it is for"
+    run "$TSCLIENT" reply --queryfile text.tsq --ca "$DIR/root.pem" text.tsr
+    ends 0 "Good: signature, query, chain"
+    [[ "$output" != *"Not checked"* ]]
+    run "$TSCLIENT" show text.tsr
+    ends 1 "tsclient reply"
+    cp text.tsr lone.tsr
+    run verify lone.tsr
+    ends 1 "--data FILE says which file"
+    cp other other.tsr
+    run verify other.tsr
+    ends 1 "it is no timestamp reply"
     "$TSCLIENT" query --digest "$(sha384sum text | cut -c1-96)" --td sha384 --nonce 00ff --no-cert -o digest.tsq
     run openssl ts -query -in digest.tsq -text
     [[ "$output" == *"Hash Algorithm: sha384"* && "$output" == *"Certificate required: no"* && "$output" == *"Nonce: 0xFF"* ]]
     "$TSCLIENT" query --no-nonce -o - text > piped.tsq
     run openssl ts -query -in piped.tsq -text
     [[ "$output" == *"Nonce: unspecified"* ]]
+}
+
+@test "what is left to do is said: an unsigned file, a root that nobody named" {
+    cp /dev/null empty
+    run "$TSCLIENT" show empty absent
+    ends 1 "absent: error"
+    [[ "$output" != *"absent: no"* ]]
+    stamp --tr "${URL}good" signed.sys
+    run "$TSCLIENT" stamp --tr "${URL}good" signed.sys
+    ends 2 "name its root with --ca"
+    run "$TSCLIENT" show plain.sys
+    ends 0 "plain.sys: pe, not signed"
+    [[ "$output" != *error* ]]
+    run stamp --tr "${URL}good" plain.sys
+    ends 1 "sign it first"
 }
 
 @test "wrong usage ends with 64, says why, and touches nothing" {
@@ -285,7 +313,7 @@ stamp --tr http://a/ --td md5 signed.sys|it may be sha256
 stamp --tr http://a/ --policy x signed.sys|an OID looks like
 stamp --tr http://a/ -o x signed.sys dual.sys|one file
 stamp --tr http://a/ --replace --skip-stamped signed.sys|exclude each other
-stamp --tr http://a/ --ca /nonexistent signed.sys|--ca /nonexistent
+stamp --tr http://a/ --ca /nonexistent signed.sys|--ca /nonexistent: No such file
 stamp --tr http://a/ --tp 99 signed.sys|a whole number
 stamp --tr http://a/ --out-dir out signed.sys ./signed.sys|several files are called signed.sys
 stamp --relpace signed.sys|did you mean --replace
