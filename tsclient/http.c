@@ -195,7 +195,8 @@ static void judge_failure(const struct http *http, CURLcode code, const struct s
         return;
     }
     out->verdict = HTTP_UNREACHABLE;
-    (void)snprintf(out->why, sizeof out->why, "%s", http->error[0] ? http->error : curl_easy_strerror(code));
+    (void)snprintf(out->why, sizeof out->why, "%s%s", http->error[0] ? http->error : curl_easy_strerror(code),
+                   code == CURLE_SSL_CONNECT_ERROR ? " (an authority without TLS wants http://)" : "");
 }
 
 static CURLcode perform(struct http *http, const struct http_post *post, struct curl_slist *headers,

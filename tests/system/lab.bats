@@ -255,3 +255,9 @@ own_end() {
     [[ "$output" == *"tsclient stamp --tr $URL --ca root.pem driver.sys"* ]]
     [[ "$output" == *"certutil -addstore -f CA chain.p7b"* ]]
 }
+
+@test "https asked of an authority that has none: the client says which scheme it wants" {
+    run "$TSCLIENT" stamp --detached --retry 0 --ca "$LAB/root.pem" --tr "${URL/http:/https:}" data
+    [ "$status" -eq 3 ]
+    [[ "$output" == *"without TLS wants http://"* ]]
+}
