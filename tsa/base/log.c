@@ -178,11 +178,21 @@ static void put_pair(struct line *line, const char *name, const char *value)
     }
 }
 
+/* Milliseconds in three digits always, so that the columns of a log stand. */
+static void put_time(struct line *line)
+{
+    const struct gentime now = gentime_round(now_real(), 3);
+    char seconds[GENTIME_TEXT_MAX], time[GENTIME_TEXT_MAX + 8];
+    size_t len;
+
+    if (gentime_build_iso((struct gentime){.sec = now.sec}, seconds, &len) == RC_OK) {
+        (void)snprintf(time, sizeof time, "%.*s.%03uZ", (int)len - 1, seconds, now.nsec / 1000000);
+        put_pair(line, "time", time);
+    }
+}
+
 static void put_head(struct line *line, enum log_level level)
 {
-    char time[GENTIME_TEXT_MAX];
-    size_t time_len;
-
     if (state.journal) {
         (void)snprintf(line->text, sizeof line->text, "<%d>", levels[level].priority);
         line->len = strlen(line->text);
@@ -191,8 +201,8 @@ static void put_head(struct line *line, enum log_level level)
         put_text(line, "{");
     }
     /* The journal has its own time. */
-    if (!state.journal && gentime_build_iso(gentime_round(now_real(), 3), time, &time_len) == RC_OK) {
-        put_pair(line, "time", time);
+    if (!state.journal) {
+        put_time(line);
     }
     put_pair(line, "level", levels[level].name);
     if (state.part[0]) {

@@ -135,7 +135,7 @@ static void print_lists(const json_t *status)
     }
     json_array_foreach(json_object_get(status, "roles"), i, one)
     {
-        printf("%-8s process %lld, %s, started %lld times\n", text_of(one, "role"), number_of(one, "pid"),
+        printf("%-8s process %lld, %s, starts: %lld\n", text_of(one, "role"), number_of(one, "pid"),
                json_is_true(json_object_get(one, "ready")) ? "ready" : "not ready", number_of(one, "starts"));
     }
 }

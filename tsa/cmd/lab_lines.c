@@ -34,7 +34,7 @@ static const char *const lines[] = {
     "  openssl ts -verify -data driver.sys -in driver.tsr -CAfile {dir}/root.pem",
     "A jar (app.jar is yours):",
     "  keytool -importcert -noprompt -alias lab -file {dir}/root.pem {trust}",
-    "  jarsigner -J-Djavax.net.ssl.trustStore=lab-trust.p12 {store} -tsa {url} app.jar '{alias}'",
+    "  jarsigner {store} -tsa {url} app.jar '{alias}'",
     "  jarsigner -verify -certs -verbose {trust} app.jar",
     "",
     "A Windows machine trusts the lab after these two, typed in cmd as administrator (test machines only):",
