@@ -29,8 +29,7 @@
 #define SIGNERS_MAX  256
 #define STACK_SIZE   (512u * 1024)
 #define LARGE_PIECE  (256 * 1024)
-#define HAND_OVER_NS                                                                                         \
-    INT64_C(2000000) /* what is signed does not wait longer than this for the rest of its batch */
+#define HAND_OVER_NS INT64_C(5000000)
 
 /* Channels; the ledger's file, but no call that opens one; random octets; the log. */
 const int issuer_calls[] = {
@@ -261,6 +260,7 @@ struct station {
     struct issue_thread *thread;
 };
 
+/* A batch goes on whole, but what is signed does not wait long for the rest: slow keys would starve the recorder, then flood it. */
 static void *sign_on(void *arg)
 {
     const struct station station = *(struct station *)arg;
@@ -363,7 +363,7 @@ int issuer_proc_main(struct inherit *in)
     close_jail(issuer);
     say_ready(issuer);
     start_threads(issuer);
-    log_info("%zu units, %zu signers, record at %llu", issuer->num_units, issuer->num_signers,
+    log_info("units: %zu, signers: %zu, records: %llu", issuer->num_units, issuer->num_signers,
              (unsigned long long)issuer->ledger.sequence);
     reader_run(&issuer->reader);
     stop_threads(issuer);
