@@ -1,26 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Single extensions, read when somebody asks. cert_parse has read the list once, so its form is known to be good.
+ * What single extensions say, read when somebody asks.
  */
 #include "certs/certext.h"
-
-bool certext_get(const struct cert *cert, enum oid oid, struct bytes *out_value)
-{
-    struct der d;
-    bool found = false;
-
-    der_init(&d, cert->extensions, DER_FOREIGN);
-    while (!found && der_more(&d)) {
-        der_enter(&d, DER_SEQUENCE);
-        found = oid_find(der_get_oid(&d)) == oid;
-        if (der_next_is(&d, DER_BOOLEAN_TAG)) {
-            (void)der_get_bool(&d);
-        }
-        *out_value = der_get(&d, DER_OCTET_STRING_TAG);
-        der_leave(&d);
-    }
-    return found && d.rc == RC_OK;
-}
 
 bool certext_has_policy(const struct cert *cert, enum oid policy)
 {
@@ -28,7 +10,7 @@ bool certext_has_policy(const struct cert *cert, enum oid policy)
     struct der d;
     bool found = false;
 
-    if (!certext_get(cert, OID_CE_CERTIFICATE_POLICIES, &value)) {
+    if (!cert_get_extension(cert, OID_CE_CERTIFICATE_POLICIES, &value)) {
         return false;
     }
     der_init(&d, value, DER_FOREIGN);
@@ -46,7 +28,7 @@ bool certext_key_usage_end(const struct cert *cert, struct gentime *out)
     struct bytes value, end = BYTES_NONE;
     struct der d;
 
-    if (!certext_get(cert, OID_CE_PRIVATE_KEY_USAGE_PERIOD, &value)) {
+    if (!cert_get_extension(cert, OID_CE_PRIVATE_KEY_USAGE_PERIOD, &value)) {
         return false;
     }
     der_init(&d, value, DER_FOREIGN);

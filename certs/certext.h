@@ -7,9 +7,6 @@
 
 #include "tsa/wire/cert.h"
 
-/* certext_get finds an extension; *out_value is what stands in its OCTET STRING. False where it is not there. */
-bool certext_get(const struct cert *cert, enum oid oid, struct bytes *out_value);
-
 /* certext_has_policy tells whether certificatePolicies (RFC 5280 4.2.1.4) names the policy. */
 bool certext_has_policy(const struct cert *cert, enum oid policy);
 

@@ -361,7 +361,7 @@ static void rule_forum_extensions(const struct facts *f, struct certrules *out)
     struct bytes value;
 
     for (size_t i = 0; !f->is_lab && i < sizeof wanted / sizeof *wanted; i++) {
-        if (!certext_get(&f->certs[0], wanted[i].oid, &value)) {
+        if (!cert_get_extension(&f->certs[0], wanted[i].oid, &value)) {
             add(out, CERTRULES_NOTE, RC_OK, "the certificate has no %s (CA/Browser Forum 7.1.2.3)",
                 wanted[i].name);
         }

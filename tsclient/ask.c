@@ -164,17 +164,6 @@ static enum ask_verdict check_time(struct attempt *a, struct gentime time)
     return ASK_GOOD;
 }
 
-/* The first finding that counts: the name of the authority in a token is a hint (RFC 3161 2.4.2). */
-static enum rc first_finding(const struct verify_report *report, enum rc rc)
-{
-    for (size_t i = 0; i < report->num_findings; i++) {
-        if (report->finding[i] != RC_TOKEN_TSA_NAME) {
-            return report->finding[i];
-        }
-    }
-    return report->num_findings > 0 ? RC_OK : rc;
-}
-
 static bool has_type(const struct http_reply *reply, const char *type)
 {
     return strcmp(reply->type, type) == 0;
@@ -213,7 +202,7 @@ static enum ask_verdict check_token(struct attempt *a, struct bytes token)
     enum ask_verdict verdict;
     enum rc rc = verify_token(&query, &report);
 
-    rc = first_finding(&report, rc);
+    rc = verify_verdict(&report, rc);
     if (rc != RC_OK) {
         verdict = say_finding(a, &report, rc);
     } else {
@@ -291,7 +280,7 @@ static enum ask_verdict check_countersignature(struct attempt *a, const struct c
     enum ask_verdict verdict;
     enum rc rc = verify_countersignature(&query, &report);
 
-    rc = first_finding(&report, rc);
+    rc = verify_verdict(&report, rc);
     if (rc == RC_OK) {
         rc = cert_check_timestamping(&report.cert);
     }

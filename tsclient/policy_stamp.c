@@ -9,17 +9,6 @@
 
 /* ---- facts, and every check but the chain ---- */
 
-/* The first finding that counts: a wrong hint does not. */
-static enum rc first_finding(const struct verify_report *report, enum rc rc)
-{
-    for (size_t i = 0; i < report->num_findings; i++) {
-        if (report->finding[i] != RC_TOKEN_TSA_NAME) {
-            return report->finding[i];
-        }
-    }
-    return report->num_findings > 0 ? RC_OK : rc;
-}
-
 static void read_token(const struct spc_signature *signature, struct bytes value, struct policy_stamp *out)
 {
     struct verify_token_query query = {.token = value,
@@ -37,7 +26,7 @@ static void read_token(const struct spc_signature *signature, struct bytes value
         query.imprint_hash = bytes_of(hash, digest_len(query.imprint_alg));
     }
     out->rc = verify_token(&query, &out->report);
-    out->rc = first_finding(&out->report, out->rc);
+    out->rc = verify_verdict(&out->report, out->rc);
     out->rc = out->rc == RC_OK ? rc : out->rc; /* an imprint that could not be compared is no good one */
 }
 

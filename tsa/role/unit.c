@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "certs/certext.h"
 #include "certs/certfile.h"
 #include "tsa/role/chan.h"
 
@@ -105,45 +106,6 @@ static void take_name(struct unit *unit)
                          : BYTES_NONE;
 }
 
-/* certificatePolicies, RFC 5280 4.2.1.4 */
-static bool names_policy(struct bytes value, enum oid policy)
-{
-    struct der d;
-    bool found = false;
-
-    der_init(&d, value, DER_FOREIGN);
-    der_enter(&d, DER_SEQUENCE);
-    while (der_more(&d)) {
-        der_enter(&d, DER_SEQUENCE);
-        found |= oid_find(der_get_oid(&d)) == policy;
-        der_leave_rest(&d);
-    }
-    der_leave(&d);
-    return der_end(&d) == RC_OK && found;
-}
-
-static bool is_lab_cert(const struct cert *cert)
-{
-    struct der d;
-    bool found = false;
-
-    der_init(&d, cert->extensions, DER_FOREIGN);
-    while (der_more(&d)) {
-        enum oid type;
-        struct bytes value;
-
-        der_enter(&d, DER_SEQUENCE);
-        type = oid_find(der_get_oid(&d));
-        if (der_next_is(&d, DER_BOOLEAN_TAG)) {
-            (void)der_get_bool(&d);
-        }
-        value = der_get(&d, DER_OCTET_STRING_TAG);
-        der_leave(&d);
-        found |= type == OID_CE_CERTIFICATE_POLICIES && names_policy(value, OID_LAB_POLICY);
-    }
-    return der_end(&d) == RC_OK && found;
-}
-
 /* Everything that is kept, before any of it is: the storage must not move. */
 static enum rc reserve(struct unit *unit, const struct certfile *chain, struct bytes root)
 {
@@ -178,7 +140,7 @@ static enum rc fill(struct unit *unit, struct certfile *chain, struct bytes root
     }
     unit->root = keep(unit, root);
     unit->accuracy = tsp_accuracy_of_ns(unit->settings->accuracy);
-    unit->is_lab = is_lab_cert(&unit->cert);
+    unit->is_lab = certext_has_policy(&unit->cert, OID_LAB_POLICY);
     if (unit->settings->tsa_name) {
         take_name(unit);
     }

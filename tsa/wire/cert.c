@@ -228,6 +228,25 @@ enum rc cert_parse(struct bytes in, struct cert *out)
     return RC_OK;
 }
 
+bool cert_get_extension(const struct cert *cert, enum oid type, struct bytes *out_value)
+{
+    struct der d;
+    bool found = false;
+
+    /* cert_parse has read the list once: its form is good, and no type stands twice. */
+    der_init(&d, cert->extensions, DER_FOREIGN);
+    while (!found && der_more(&d)) {
+        der_enter(&d, DER_SEQUENCE);
+        found = oid_find(der_get_oid(&d)) == type;
+        if (der_next_is(&d, DER_BOOLEAN_TAG)) {
+            (void)der_get_bool(&d);
+        }
+        *out_value = der_get(&d, DER_OCTET_STRING_TAG);
+        der_leave(&d);
+    }
+    return found && d.rc == RC_OK;
+}
+
 /* ---- checks ---- */
 
 enum rc cert_check_timestamping(const struct cert *cert)

@@ -45,6 +45,9 @@ struct cert {
 /* cert_parse reads the facts; in must hold exactly one certificate and outlive *out. RC_CERT_MALFORMED. */
 enum rc cert_parse(struct bytes in, struct cert *out) MUST_CHECK;
 
+/* cert_get_extension finds an extension of a parsed certificate; *out_value is what stands in its OCTET STRING. False where it is not there. */
+bool cert_get_extension(const struct cert *cert, enum oid type, struct bytes *out_value);
+
 /* cert_check_timestamping enforces RFC 3161 2.3: end entity, extended key usage critical and timeStamping alone, key usage
  * absent or digitalSignature/nonRepudiation only. RC_CERT_EKU, RC_CERT_KEY_USAGE, RC_CERT_IS_CA. */
 enum rc cert_check_timestamping(const struct cert *cert) MUST_CHECK;

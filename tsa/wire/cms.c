@@ -273,25 +273,14 @@ enum rc cms_attr_get(struct bytes attrs, enum oid type, struct bytes *out_value)
 /* The contents of the subjectKeyIdentifier extension (RFC 5280 4.2.1.2); empty when there is none. */
 static struct bytes key_id_of(const struct cert *cert)
 {
-    struct der d, inner;
-    struct bytes value, key_id = BYTES_NONE;
-    enum oid oid;
+    struct bytes value;
+    struct der d;
 
-    der_init(&d, cert->extensions, DER_FOREIGN);
-    while (der_more(&d)) {
-        der_enter(&d, DER_SEQUENCE);
-        oid = oid_find(der_get_oid(&d));
-        if (der_next_is(&d, DER_BOOLEAN_TAG)) {
-            (void)der_get_bool(&d);
-        }
-        value = der_get(&d, DER_OCTET_STRING_TAG);
-        der_leave(&d);
-        if (d.rc == RC_OK && oid == OID_CE_SUBJECT_KEY_ID) {
-            der_init(&inner, value, DER_FOREIGN);
-            key_id = der_get(&inner, DER_OCTET_STRING_TAG);
-        }
+    if (!cert_get_extension(cert, OID_CE_SUBJECT_KEY_ID, &value)) {
+        return BYTES_NONE;
     }
-    return key_id;
+    der_init(&d, value, DER_FOREIGN);
+    return der_get(&d, DER_OCTET_STRING_TAG);
 }
 
 bool cms_signer_names(const struct cms_signer *signer, const struct cert *cert)

@@ -170,25 +170,17 @@ static void check_token_signature(struct verify_report *report, bool has_cert)
 /* True when tlv stands among the GeneralNames of subjectAltName. */
 static bool is_alternative_name(const struct cert *cert, struct bytes tlv)
 {
-    struct der d, inner;
     struct bytes value;
     bool found = false;
-    enum oid oid;
+    struct der d;
 
-    der_init(&d, cert->extensions, DER_FOREIGN);
+    if (!cert_get_extension(cert, OID_CE_SUBJECT_ALT_NAME, &value)) {
+        return false;
+    }
+    der_init(&d, value, DER_FOREIGN);
+    der_enter(&d, DER_SEQUENCE);
     while (der_more(&d)) {
-        der_enter(&d, DER_SEQUENCE);
-        oid = oid_find(der_get_oid(&d));
-        if (der_next_is(&d, DER_BOOLEAN_TAG)) {
-            (void)der_get_bool(&d);
-        }
-        value = der_get(&d, DER_OCTET_STRING_TAG);
-        der_leave(&d);
-        der_init(&inner, value, DER_FOREIGN);
-        der_enter(&inner, DER_SEQUENCE);
-        while (oid == OID_CE_SUBJECT_ALT_NAME && der_more(&inner)) {
-            found |= bytes_equal(der_get_tlv(&inner, 0), tlv);
-        }
+        found |= bytes_equal(der_get_tlv(&d, 0), tlv);
     }
     return found;
 }
@@ -322,4 +314,14 @@ enum rc verify_countersignature(const struct verify_countersignature_query *quer
         check_chain(report, query->anchors, query->certificates);
     }
     return verdict(report);
+}
+
+enum rc verify_verdict(const struct verify_report *report, enum rc rc)
+{
+    for (size_t i = 0; i < report->num_findings; i++) {
+        if (report->finding[i] != RC_TOKEN_TSA_NAME) {
+            return report->finding[i];
+        }
+    }
+    return report->num_findings > 0 ? RC_OK : rc;
 }

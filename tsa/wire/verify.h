@@ -56,6 +56,10 @@ enum rc verify_countersignature(const struct verify_countersignature_query *quer
 
 void verify_clear(struct verify_report *report);
 
+/* verify_verdict gives the first finding that counts, for a caller to whom a wrong tsa name (RC_TOKEN_TSA_NAME) is the hint that RFC 3161 2.4.2
+ * calls it; rc is what the check returned. */
+enum rc verify_verdict(const struct verify_report *report, enum rc rc) MUST_CHECK;
+
 /* verify_has tells whether a finding is among them. */
 bool verify_has(const struct verify_report *report, enum rc finding);
 

@@ -94,8 +94,8 @@ static void a_template_comes_out_as_it_is(void **state)
     assert_true(keyfile_fits(leaf_key, cert.spki));
     assert_true(certext_has_policy(&cert, OID_LAB_POLICY));
     assert_false(certext_has_policy(&cert, OID_LAB_TIME_POLICY));
-    assert_true(certext_get(&cert, OID_CE_AUTHORITY_KEY_ID, &value));
-    assert_false(certext_get(&cert, OID_CE_CRL_DISTRIBUTION_POINTS, &value));
+    assert_true(cert_get_extension(&cert, OID_CE_AUTHORITY_KEY_ID, &value));
+    assert_false(cert_get_extension(&cert, OID_CE_CRL_DISTRIBUTION_POINTS, &value));
     wbuf_clear(&ca_der);
     wbuf_clear(&leaf_der);
     assert_int_equal(ERR_peek_error(), 0);
