@@ -178,6 +178,13 @@ void msg_put_facts(struct chan_out *out, const struct msg_facts *facts)
 _Static_assert(sizeof(struct facts) == 4 * 4 + 2 * 8 + 32 + 2 * sizeof(struct gentime) + 4 * 8 + 2 * 4,
                "padding within the times alone");
 
+static bool is_padding_clear(const uint8_t *octets, size_t time_at)
+{
+    static const uint8_t zeros[sizeof(struct gentime)];
+
+    return memcmp(octets + time_at + TIME_END, zeros, sizeof(struct gentime) - TIME_END) == 0;
+}
+
 static bool are_facts(const struct facts *f)
 {
     return f->ready <= 1 && f->reason < RC_NUM && f->clock_state <= CLOCKPAGE_STOP && f->clock_proven <= 1 &&
@@ -187,8 +194,12 @@ static bool are_facts(const struct facts *f)
 
 enum rc msg_get_facts(struct bytes body, struct msg_facts *out)
 {
-    if (take_head(&body, &out->id, sizeof(out->id)) && take_head(&body, &out->facts, sizeof(out->facts)) &&
-        body.len == 0 && are_facts(&out->facts)) {
+    struct bytes octets;
+
+    if (take_head(&body, &out->id, sizeof(out->id)) && take(&body, sizeof(out->facts), &octets) &&
+        body.len == 0 && is_padding_clear(octets.data, offsetof(struct facts, last_time)) &&
+        is_padding_clear(octets.data, offsetof(struct facts, started)) &&
+        take_head(&octets, &out->facts, sizeof(out->facts)) && are_facts(&out->facts)) {
         return RC_OK;
     }
     *out = (struct msg_facts){0};

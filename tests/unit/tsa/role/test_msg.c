@@ -284,6 +284,24 @@ static void test_facts_have_no_padding(void **state)
     chan_out_clear(&queue);
 }
 
+static void test_padding_of_facts_is_refused(void **state)
+{
+    const size_t behind_started =
+        sizeof(uint64_t) + offsetof(struct facts, started) + sizeof(struct gentime) - 1;
+    struct msg_facts in = {.id = 3}, out;
+    struct chan_out queue;
+    struct bytes body;
+
+    (void)state;
+    chan_out_init(&queue, 4096);
+    msg_put_facts(&queue, &in);
+    body = bytes_of(queue.queue.data + FRAME, queue.queue.len - FRAME);
+    assert_int_equal(msg_get_facts(body, &out), RC_OK);
+    queue.queue.data[FRAME + behind_started] = 1;
+    assert_int_equal(msg_get_facts(body, &out), RC_MSG_MALFORMED);
+    chan_out_clear(&queue);
+}
+
 static void test_ask_and_empty(void **state)
 {
     struct chan_out queue;
@@ -314,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_stamped),
         cmocka_unit_test(test_facts),
         cmocka_unit_test(test_facts_have_no_padding),
+        cmocka_unit_test(test_padding_of_facts_is_refused),
         cmocka_unit_test(test_ask_and_empty),
     };
 
