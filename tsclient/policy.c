@@ -18,7 +18,8 @@ struct judge {
 /* What messageDigest covers. Nested signatures of a catalog are detached: theirs is the primary's content, whole. */
 static struct bytes content_of(const struct spc *spc, const struct spc_signature *signature)
 {
-    return signature->cms.has_content ? signature->cms.content : spc->signatures[0].cms.content_tlv;
+    return signature->cms.has_content ? signature->cms.content
+                                      : spc->signatures[signature->primary].cms.content_tlv;
 }
 
 static enum rc check_signature(const struct subject *subject, const struct spc_signature *signature,

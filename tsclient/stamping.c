@@ -24,7 +24,7 @@ struct job {
     bool wanted[SPC_MAX_SIGNATURES];
     size_t num_wanted;
     struct ask_stamp stamps[SPC_MAX_SIGNATURES];
-    struct wbuf signature; /* the new PKCS #7 */
+    struct wbuf blobs[CONTAINER_MAX_BLOBS]; /* the new ones */
 };
 
 const char *stamping_outcome_word(enum stamping_outcome outcome)
@@ -226,30 +226,35 @@ static bool ask_all(struct job *j)
 
 /* ---- changing ---- */
 
-static enum rc change_one(struct job *j, size_t index, const struct wbuf *old, struct wbuf *new)
+static enum rc change_one(struct job *j, size_t index)
 {
+    const struct spc_signature *signature = &j->before.spc->signatures[index];
     const struct ask_stamp *stamp = &j->stamps[index];
-    const struct spc_change change = {
-        .index = index, .kind = j->s->ask->kind, .value = stamp->value, .certificates = stamp->certificates};
-
-    wbuf_init(new, old->len + stamp->reply.len + ROOM_FOR_STAMP);
-    return spc_change(wbuf_bytes(old), &change, new);
-}
-
-static enum rc change_signature(struct job *j)
-{
-    struct wbuf next;
+    const struct spc_change change = {.index = index - signature->primary,
+                                      .kind = j->s->ask->kind,
+                                      .value = stamp->value,
+                                      .certificates = stamp->certificates};
+    struct wbuf *blob = &j->blobs[signature->blob], old = *blob;
     enum rc rc;
 
-    wbuf_init(&j->signature, j->before.signature.len);
-    wbuf_put(&j->signature, j->before.signature);
-    rc = wbuf_rc(&j->signature);
+    wbuf_init(blob, old.len + stamp->reply.len + ROOM_FOR_STAMP);
+    rc = spc_change(wbuf_bytes(&old), &change, blob);
+    wbuf_clear(&old);
+    return rc;
+}
+
+static enum rc change_signatures(struct job *j)
+{
+    const struct container_blobs *before = &j->before.blobs;
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; rc == RC_OK && i < before->num; i++) {
+        wbuf_init(&j->blobs[i], before->list[i].len);
+        wbuf_put(&j->blobs[i], before->list[i]);
+        rc = wbuf_rc(&j->blobs[i]);
+    }
     for (size_t i = 0; rc == RC_OK && i < j->before.spc->num; i++) {
-        if (j->wanted[i]) {
-            rc = change_one(j, i, &j->signature, &next);
-            wbuf_clear(&j->signature);
-            j->signature = next;
-        }
+        rc = j->wanted[i] ? change_one(j, i) : RC_OK;
     }
     return rc;
 }
@@ -257,14 +262,20 @@ static enum rc change_signature(struct job *j)
 static bool change_file(struct job *j)
 {
     struct stamping_result *out = j->out;
+    struct container_blobs blobs = {.num = j->before.blobs.num};
     struct bytes file = j->before.file;
-    enum rc rc = change_signature(j);
+    size_t room = file.len + ROOM_FOR_STAMP;
+    enum rc rc = change_signatures(j);
 
-    if (rc == RC_OK) {
-        rc = j->before.ops->put(file, wbuf_bytes(&j->signature), &out->edits);
+    for (size_t i = 0; i < blobs.num; i++) {
+        blobs.list[i] = wbuf_bytes(&j->blobs[i]);
+        room += 2 * blobs.list[i].len;
     }
     if (rc == RC_OK) {
-        wbuf_init(&out->changed, file.len + j->signature.len + ROOM_FOR_STAMP);
+        rc = j->before.ops->put(file, &blobs, &out->edits);
+    }
+    if (rc == RC_OK) {
+        wbuf_init(&out->changed, room);
         rc = edits_apply(&out->edits, file, &out->changed);
     }
     return rc == RC_OK || fail(j, rc, "the file can not be changed");
@@ -448,7 +459,9 @@ void stamping_run(const struct stamping *stamping, const char *path, const char 
         ask_stamp_clear(&j->stamps[i]);
     }
     policy_free(j->judged);
-    wbuf_clear(&j->signature);
+    for (size_t i = 0; i < CONTAINER_MAX_BLOBS; i++) {
+        wbuf_clear(&j->blobs[i]);
+    }
     free(j);
 }
 

@@ -16,32 +16,41 @@ static void note(struct subject *s, enum reason reason, enum rc cause, const cha
     (void)snprintf(s->why, sizeof s->why, "%s", why);
 }
 
-static enum rc definite_form(struct subject *s, struct bytes *out)
+static enum rc definite_form(struct subject *s, size_t index, struct bytes *out)
 {
+    struct bytes blob = s->blobs.list[index];
+    struct wbuf *w = &s->definite[index];
     enum rc rc;
 
-    *out = s->signature;
-    s->indefinite = ber_is_indefinite(s->signature);
-    if (!s->indefinite) {
+    *out = blob;
+    if (!ber_is_indefinite(blob)) {
         return RC_OK;
     }
-    wbuf_init(&s->definite, s->signature.len * 2 + 1024);
-    rc = ber_normalise(s->signature, &s->definite);
-    *out = wbuf_bytes(&s->definite);
+    s->indefinite = true;
+    wbuf_init(w, blob.len * 2 + 1024);
+    rc = ber_normalise(blob, w);
+    *out = wbuf_bytes(w);
     return rc;
 }
 
-static void parse_signature(struct subject *s)
+static enum rc parse_blob(struct subject *s, size_t index)
 {
     struct bytes pkcs7;
-    enum rc rc = definite_form(s, &pkcs7);
+    enum rc rc = definite_form(s, index, &pkcs7);
+
+    return rc == RC_OK ? spc_add(s->spc, pkcs7) : rc;
+}
+
+static void parse_signatures(struct subject *s)
+{
+    enum rc rc = RC_OK;
 
     s->spc = calloc(1, sizeof *s->spc);
     if (!s->spc) {
         rc = RC_NO_MEMORY;
     }
-    if (rc == RC_OK) {
-        rc = spc_parse(pkcs7, s->spc);
+    for (size_t i = 0; rc == RC_OK && i < s->blobs.num; i++) {
+        rc = parse_blob(s, i);
     }
     if (rc != RC_OK) {
         note(s, rc == RC_UNSIGNED ? REASON_UNSIGNED : REASON_MALFORMED, rc, rc_text(rc));
@@ -63,10 +72,10 @@ static void parse_file(struct subject *s, struct bytes file)
     }
     rc = s->ops->check(file, &why);
     if (rc == RC_OK) {
-        rc = s->ops->get(file, &s->signature);
+        rc = s->ops->get(file, &s->blobs);
     }
     if (rc == RC_OK) {
-        parse_signature(s);
+        parse_signatures(s);
     } else if (rc == RC_UNSIGNED) {
         note(s, REASON_UNSIGNED, rc, "");
     } else {
@@ -93,7 +102,10 @@ void subject_open(const char *path, struct subject *out)
 void subject_close(struct subject *subject)
 {
     safefile_map_close(&subject->map);
-    wbuf_clear(&subject->definite);
+    container_blobs_clear(&subject->blobs);
+    for (size_t i = 0; i < CONTAINER_MAX_BLOBS; i++) {
+        wbuf_clear(&subject->definite[i]);
+    }
     free(subject->spc);
     *subject = (struct subject){.map = {.fd = -1}};
 }

@@ -15,10 +15,10 @@ struct subject {
     struct safefile_map map;
     struct bytes file;               /* its octets */
     const struct container_ops *ops; /* NULL: of no format */
-    struct bytes signature;          /* as it stands in the file; empty when there is none */
-    bool indefinite;      /* it uses indefinite lengths: what was parsed is a copy with definite ones */
-    struct wbuf definite; /* that copy */
-    struct spc *spc;      /* NULL where there is none, or it can not be parsed */
+    struct container_blobs blobs;    /* its signatures as they stand in the file; none when num is 0 */
+    bool indefinite; /* one uses indefinite lengths: what was parsed is a copy with definite ones */
+    struct wbuf definite[CONTAINER_MAX_BLOBS]; /* that copy */
+    struct spc *spc;                           /* NULL where there is none, or it can not be parsed */
     struct reasons
         reasons;   /* why there is nothing to judge: unsigned, malformed, ... ; empty when there is */
     char why[300]; /* one sentence with more than the reason says; may be empty */

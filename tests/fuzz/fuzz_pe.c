@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/tsclient/one_blob.h"
 #include "tsa/wire/der.h"
 #include "tsclient/container/pe.h"
 
@@ -39,15 +40,15 @@ static void check_put(struct bytes file, struct bytes signature)
     edits_init(&edits);
     edits_init(&again);
     wbuf_init(&out, file.len + 4096);
-    rc = pe_ops.put(file, signature, &edits);
+    rc = one_blob_put(&pe_ops, file, signature, &edits);
     if (rc == RC_OK) {
         MUST(edits_apply(&edits, file, &out) == RC_OK);
-        MUST(pe_ops.get(wbuf_bytes(&out), &got) == RC_OK && bytes_equal(got, signature));
+        MUST(one_blob_get(&pe_ops, wbuf_bytes(&out), &got) == RC_OK && bytes_equal(got, signature));
         MUST(pe_ops.digest(file, DIGEST_SHA256, before) == RC_OK);
         MUST(pe_ops.digest(wbuf_bytes(&out), DIGEST_SHA256, after) == RC_OK);
         MUST(memcmp(before, after, digest_len(DIGEST_SHA256)) == 0);
         MUST(pe_checksum(wbuf_bytes(&out)) == pe_checksum_get(wbuf_bytes(&out)));
-        MUST(pe_ops.put(wbuf_bytes(&out), signature, &again) == RC_OK && again.num == 0);
+        MUST(one_blob_put(&pe_ops, wbuf_bytes(&out), signature, &again) == RC_OK && again.num == 0);
     } else {
         MUST(rc == RC_FORMAT_TRAILER || rc == RC_UNSIGNED || rc == RC_TOO_LARGE);
     }
@@ -66,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_len)
 
     MUST((rc == RC_OK) == (why == NULL));
     if (rc != RC_OK) {
-        MUST(pe_ops.get(file, &got) == rc && pe_ops.digest(file, DIGEST_SHA1, digest) == rc);
+        MUST(one_blob_get(&pe_ops, file, &got) == rc && pe_ops.digest(file, DIGEST_SHA1, digest) == rc);
         (void)pe_checksum(file);
         return 0;
     }
@@ -75,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_len)
     some_signature(&signature, data_len % sizeof digest * 9);
     check_put(file, wbuf_bytes(&signature));
     wbuf_clear(&signature);
-    if (pe_ops.get(file, &got) == RC_OK) {
+    if (one_blob_get(&pe_ops, file, &got) == RC_OK) {
         check_put(file, got);
     }
     return 0;

@@ -17,6 +17,7 @@
 #include "certs/certfile.h"
 #include "tests/unit/tsclient/make_pe.h"
 #include "tests/unit/tsclient/make_signature.h"
+#include "tests/unit/tsclient/one_blob.h"
 #include "tsa/wire/base64.h"
 #include "tsa/wire/msauth.h"
 #include "tsa/wire/tsp.h"
@@ -447,7 +448,7 @@ static void sign_file(const char *dir, const char *name, const struct made_cert 
         s.unsigned_attrs = wbuf_bytes(&attrs);
     }
     make_signature(&signature, &s);
-    MAKE_CERT_MUST(pe_ops.put(wbuf_bytes(&file), wbuf_bytes(&signature), &edits) == RC_OK);
+    MAKE_CERT_MUST(one_blob_put(&pe_ops, wbuf_bytes(&file), wbuf_bytes(&signature), &edits) == RC_OK);
     MAKE_CERT_MUST(edits_apply(&edits, wbuf_bytes(&file), &whole) == RC_OK);
     write_file(dir, name, wbuf_bytes(&whole));
     edits_clear(&edits);

@@ -11,6 +11,7 @@
 #include "tests/unit/tsclient/make_pe.h"
 #include "tests/unit/tsclient/make_signature.h"
 #include "tests/unit/tsclient/make_stamp.h"
+#include "tests/unit/tsclient/one_blob.h"
 #include "tsclient/container/pe.h"
 #include "tsclient/container/spc.h"
 
@@ -35,7 +36,7 @@ static void put(struct wbuf *file, struct bytes signature)
 
     edits_init(&edits);
     wbuf_init(&out, LIMIT);
-    MAKE_CERT_MUST(pe_ops.put(wbuf_bytes(file), signature, &edits) == RC_OK);
+    MAKE_CERT_MUST(one_blob_put(&pe_ops, wbuf_bytes(file), signature, &edits) == RC_OK);
     MAKE_CERT_MUST(edits_apply(&edits, wbuf_bytes(file), &out) == RC_OK);
     edits_clear(&edits);
     wbuf_clear(file);

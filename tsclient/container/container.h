@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Signed file formats behind one small table each: recognise a file, take the digest that its signature covers, get its
- * signature (a PKCS #7 SignedData), and put another in its place as a list of edits. Bytes to bytes: no file, no printing, no clock.
+ * PKCS #7 SignedData, and put others in their place as a list of edits. Bytes to bytes: no file, no printing, no clock.
  */
 #ifndef TSCLIENT_CONTAINER_CONTAINER_H
 #define TSCLIENT_CONTAINER_CONTAINER_H
@@ -9,19 +9,36 @@
 #include "tsa/wire/digest.h"
 #include "tsa/wire/edits.h"
 
+#define CONTAINER_MAX_BLOBS 4 /* real PE files have one or two */
+
+/* What a file holds of signatures: one ContentInfo each, in the order in which they stand. Several are met in PE files alone. */
+struct container_blobs {
+    struct bytes list[CONTAINER_MAX_BLOBS]; /* exactly one DER (or BER) element; in the file, or in storage */
+    size_t num;
+    bool
+        has_tail; /* behind one of them stands more than padding, which no signature covers (CVE-2013-3900) */
+    struct wbuf storage; /* where the file has them in another form: PEM */
+};
+void container_blobs_clear(struct container_blobs *blobs);
+
+struct spc_pages;
+
 struct container_ops {
     const char *name; /* "pe": stands in JSON */
     /* recognise looks at the first octets only. */
     bool (*recognise)(struct bytes file);
     /* check parses the structure. RC_FORMAT_MALFORMED with *out_why, a static sentence. */
     enum rc (*check)(struct bytes file, const char **out_why);
-    /* get gives the signature: a view of exactly one DER element. RC_UNSIGNED, RC_FORMAT_MALFORMED. */
-    enum rc (*get)(struct bytes file, struct bytes *out_signature);
-    /* digest hashes what the signature covers; out has DIGEST_MAX octets. RC_FORMAT_TRAILER where the signature is not the last part. */
+    /* get gives the signatures; free with container_blobs_clear, also after a failure. RC_UNSIGNED, RC_FORMAT_MALFORMED, RC_TOO_LARGE. */
+    enum rc (*get)(struct bytes file, struct container_blobs *out);
+    /* digest hashes what the signature covers besides itself; out has DIGEST_MAX octets. RC_FORMAT_TRAILER where the signature is not
+     * the last part. NULL: the signature holds its content, or the content is another file. */
     enum rc (*digest)(struct bytes file, enum digest alg, uint8_t *out);
-    /* put makes the edits after which get gives signature; everything else of the file stays but what the format forces
-     * (lengths, checksum, padding). */
-    enum rc (*put)(struct bytes file, struct bytes signature, struct edits *out);
+    /* check_pages compares signed page hashes. RC_SPC_PAGE_HASH. NULL: the format has none. */
+    enum rc (*check_pages)(struct bytes file, const struct spc_pages *pages);
+    /* put makes the edits after which get gives blobs, as many as it gave before; everything else of the file stays but what the
+     * format forces (lengths, checksum, padding). A PE file without signature takes one. */
+    enum rc (*put)(struct bytes file, const struct container_blobs *blobs, struct edits *out);
 };
 
 /* container_detect tries the formats in order; NULL when none recognises the file. container_find by name. */

@@ -39,3 +39,9 @@ const struct container_ops *container_find(const char *name)
     }
     return NULL;
 }
+
+void container_blobs_clear(struct container_blobs *blobs)
+{
+    wbuf_clear(&blobs->storage);
+    *blobs = (struct container_blobs){0};
+}

@@ -3,7 +3,7 @@
  * PE files. The signature stands in the attribute certificate table, which the security directory names by its offset in the
  * file. Every number is checked against the file before it is used. The digest leaves out the checksum, that directory entry
  * and the table, so the table must be the last part: neither octets behind it nor a table that was moved into the image may
- * pass for signed (Microsoft security bulletin MS12-024). put writes the first PKCS #7 entry alone and keeps the others, and refuses a file whose table is not its last part.
+ * pass for signed (Microsoft security bulletin MS12-024). put writes the PKCS #7 entries and keeps the others, and refuses a file whose table is not its last part.
  */
 #include "tsclient/container/pe.h"
 
@@ -22,10 +22,13 @@ struct pe {
     size_t checksum_at, directory_at;
     size_t table_at, table_len; /* 0, 0: none */
     size_t num_entries;
-    size_t entry_at, entry_len; /* the first PKCS #7 entry with its padding; 0, 0: none */
-    bool unpadded;              /* its dwLength leaves the padding out */
-    struct bytes der;
-    struct bytes tail; /* what its signer put behind the DER; empty where that is only padding */
+    struct entry {
+        size_t at, len; /* in the file, with its padding */
+        bool unpadded;  /* its dwLength leaves the padding out */
+        struct bytes der;
+        struct bytes tail; /* what its signer put behind the DER; empty where that is only padding */
+    } pkcs7[CONTAINER_MAX_BLOBS];
+    size_t num_pkcs7;
 };
 
 static uint16_t get16(struct bytes b, size_t at)
@@ -119,18 +122,23 @@ static const char *read_pkcs7(struct bytes file, size_t at, size_t room, struct 
 {
     size_t counted = get32(file, at), der_len;
     struct bytes contents = bytes_of(file.data + at + ENTRY_HEADER, counted - ENTRY_HEADER);
+    struct entry *entry = &out->pkcs7[out->num_pkcs7];
 
+    if (out->num_pkcs7 == CONTAINER_MAX_BLOBS) {
+        return "the certificate table has more PKCS #7 entries than anybody signs with";
+    }
     if (der_tlv_len(contents, &der_len) != RC_OK) {
         return "the certificate table's PKCS #7 entry holds no DER element";
     }
-    out->entry_at = at;
-    out->entry_len = room;
-    out->unpadded = counted == ENTRY_HEADER + der_len && counted % 8 != 0;
-    out->der = bytes_of(contents.data, der_len);
-    out->tail = bytes_of(contents.data + der_len, contents.len - der_len);
-    if (is_zero(out->tail)) {
-        out->tail = BYTES_NONE;
+    *entry = (struct entry){.at = at,
+                            .len = room,
+                            .unpadded = counted == ENTRY_HEADER + der_len && counted % 8 != 0,
+                            .der = bytes_of(contents.data, der_len),
+                            .tail = bytes_of(contents.data + der_len, contents.len - der_len)};
+    if (is_zero(entry->tail)) {
+        entry->tail = BYTES_NONE;
     }
+    out->num_pkcs7++;
     return NULL;
 }
 
@@ -145,7 +153,7 @@ static const char *read_entries(struct bytes file, struct pe *out)
             return "an entry of the certificate table has an impossible length";
         }
         room = len + padding_of(len) < end - at ? len + padding_of(len) : end - at;
-        if (out->entry_at == 0 && get16(file, at + 4) == REVISION_2 && get16(file, at + 6) == TYPE_PKCS7) {
+        if (get16(file, at + 4) == REVISION_2 && get16(file, at + 6) == TYPE_PKCS7) {
             why = read_pkcs7(file, at, room, out);
             if (why) {
                 return why;
@@ -265,16 +273,19 @@ static enum rc check(struct bytes file, const char **out_why)
     return *out_why ? RC_FORMAT_MALFORMED : RC_OK;
 }
 
-static enum rc get(struct bytes file, struct bytes *out_signature)
+static enum rc get(struct bytes file, struct container_blobs *out)
 {
     struct pe pe;
 
-    *out_signature = BYTES_NONE;
+    *out = (struct container_blobs){0};
     if (parse(file, &pe)) {
         return RC_FORMAT_MALFORMED;
     }
-    *out_signature = pe.der;
-    return pe.entry_at ? RC_OK : RC_UNSIGNED;
+    for (size_t i = 0; i < pe.num_pkcs7; i++) {
+        out->list[out->num++] = pe.pkcs7[i].der;
+        out->has_tail |= pe.pkcs7[i].tail.len > 0;
+    }
+    return out->num > 0 ? RC_OK : RC_UNSIGNED;
 }
 
 static bool has_trailer(struct bytes file, const struct pe *pe)
@@ -316,11 +327,11 @@ static void edit32(struct bytes file, struct edits *e, size_t at, uint32_t value
 }
 
 /* The entry in the form of the old one: with its tail, and with or without the padding in dwLength. */
-static enum rc build_entry(const struct pe *pe, struct bytes signature, struct wbuf *w)
+static enum rc build_entry(const struct entry *old, struct bytes signature, struct wbuf *w)
 {
     static const uint8_t zeros[8];
-    size_t len = ENTRY_HEADER + signature.len + pe->tail.len;
-    size_t counted = pe->unpadded ? len : len + padding_of(len);
+    size_t len = ENTRY_HEADER + signature.len + old->tail.len;
+    size_t counted = old->unpadded ? len : len + padding_of(len);
     uint8_t octets[4];
 
     if (signature.len > UINT32_MAX / 2 || counted > UINT32_MAX) {
@@ -331,59 +342,81 @@ static enum rc build_entry(const struct pe *pe, struct bytes signature, struct w
     put32(octets, REVISION_2 | (uint32_t)TYPE_PKCS7 << 16);
     wbuf_put(w, bytes_of(octets, 4));
     wbuf_put(w, signature);
-    wbuf_put(w, pe->tail);
+    wbuf_put(w, old->tail);
     wbuf_put(w, bytes_of(zeros, padding_of(len)));
     return wbuf_rc(w);
 }
 
-static void replace_entry(struct bytes file, const struct pe *pe, struct bytes entry, struct edits *out)
-{
-    if (!bytes_equal(bytes_of(file.data + pe->entry_at, pe->entry_len), entry)) {
-        edits_add(out, pe->entry_at, pe->entry_len, entry, "certificate table");
-    }
-    edit32(file, out, pe->directory_at + 4, (uint32_t)(pe->table_len - pe->entry_len + entry.len),
-           "size of the certificate table");
-}
-
-static void append_table(struct bytes file, const struct pe *pe, struct bytes entry, struct edits *out)
-{
-    static const uint8_t zeros[8];
-    size_t padding = padding_of(file.len);
-
-    edits_add(out, file.len, 0, bytes_of(zeros, padding), "padding before the certificate table");
-    edits_add(out, file.len, 0, entry, "certificate table");
-    edit32(file, out, pe->directory_at, (uint32_t)(file.len + padding), "place of the certificate table");
-    edit32(file, out, pe->directory_at + 4, (uint32_t)entry.len, "size of the certificate table");
-}
-
-static enum rc put_entry(struct bytes file, const struct pe *pe, struct bytes signature, struct edits *out)
+/* Replaces an entry, or (old->len is 0) puts one at the end of the file. *growth: how much longer the table gets. */
+static enum rc put_entry(struct bytes file, const struct entry *old, struct bytes signature,
+                         struct edits *out, int64_t *growth)
 {
     struct wbuf entry;
     enum rc rc;
 
-    wbuf_init(&entry, signature.len + pe->tail.len + 2 * ENTRY_HEADER);
-    rc = build_entry(pe, signature, &entry);
-    if (rc == RC_OK && pe->table_len > 0) {
-        replace_entry(file, pe, wbuf_bytes(&entry), out);
-    } else if (rc == RC_OK) {
-        append_table(file, pe, wbuf_bytes(&entry), out);
+    wbuf_init(&entry, signature.len + old->tail.len + 2 * ENTRY_HEADER);
+    rc = build_entry(old, signature, &entry);
+    if (rc == RC_OK && !bytes_equal(bytes_of(file.data + old->at, old->len), wbuf_bytes(&entry))) {
+        edits_add(out, old->at, old->len, wbuf_bytes(&entry), "certificate table");
     }
+    *growth += (int64_t)entry.len - (int64_t)old->len;
     wbuf_clear(&entry);
     return rc != RC_OK ? rc : edits_rc(out);
 }
 
-/* Places in the file are 32 bits wide here. */
-static bool fits(struct bytes file, const struct pe *pe, struct bytes signature)
+static enum rc append_table(struct bytes file, const struct pe *pe, struct bytes signature, struct edits *out)
 {
-    uint64_t end = (uint64_t)file.len - pe->entry_len + ENTRY_HEADER + signature.len + pe->tail.len + 16;
+    static const uint8_t zeros[8];
+    const struct entry none = {.at = file.len};
+    size_t padding = padding_of(file.len);
+    int64_t len = 0;
+    enum rc rc;
 
-    return end <= UINT32_MAX;
+    edits_add(out, file.len, 0, bytes_of(zeros, padding), "padding before the certificate table");
+    rc = put_entry(file, &none, signature, out, &len);
+    edit32(file, out, pe->directory_at, (uint32_t)(file.len + padding), "place of the certificate table");
+    edit32(file, out, pe->directory_at + 4, (uint32_t)len, "size of the certificate table");
+    return rc != RC_OK ? rc : edits_rc(out);
 }
 
-static enum rc put(struct bytes file, struct bytes signature, struct edits *out)
+static enum rc replace_entries(struct bytes file, const struct pe *pe, const struct container_blobs *blobs,
+                               struct edits *out)
+{
+    int64_t growth = 0;
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; rc == RC_OK && i < pe->num_pkcs7; i++) {
+        rc = put_entry(file, &pe->pkcs7[i], blobs->list[i], out, &growth);
+    }
+    edit32(file, out, pe->directory_at + 4, (uint32_t)((int64_t)pe->table_len + growth),
+           "size of the certificate table");
+    return rc != RC_OK ? rc : edits_rc(out);
+}
+
+/* One DER element each, as many as there are (or one where there is none); places in the file are 32 bits wide here. */
+static enum rc check_blobs(struct bytes file, const struct pe *pe, const struct container_blobs *blobs)
+{
+    uint64_t end = file.len;
+    size_t len;
+    enum rc rc;
+
+    if (blobs->num != (pe->table_len > 0 ? pe->num_pkcs7 : 1) || blobs->num == 0) {
+        return RC_UNSIGNED;
+    }
+    for (size_t i = 0; i < blobs->num; i++) {
+        rc = der_tlv_len(blobs->list[i], &len);
+        if (rc != RC_OK || len != blobs->list[i].len) {
+            return rc != RC_OK ? rc : RC_DER_TRAILING;
+        }
+        end += len + ENTRY_HEADER + 16;
+        end -= i < pe->num_pkcs7 ? pe->pkcs7[i].der.len : 0;
+    }
+    return end <= UINT32_MAX ? RC_OK : RC_TOO_LARGE;
+}
+
+static enum rc put(struct bytes file, const struct container_blobs *blobs, struct edits *out)
 {
     struct pe pe;
-    size_t len;
     enum rc rc;
 
     if (parse(file, &pe)) {
@@ -392,17 +425,11 @@ static enum rc put(struct bytes file, struct bytes signature, struct edits *out)
     if (has_trailer(file, &pe)) {
         return RC_FORMAT_TRAILER;
     }
-    if (pe.table_len > 0 && pe.entry_at == 0) {
-        return RC_UNSIGNED;
+    rc = check_blobs(file, &pe, blobs);
+    if (rc == RC_OK) {
+        rc = pe.table_len > 0 ? replace_entries(file, &pe, blobs, out)
+                              : append_table(file, &pe, blobs->list[0], out);
     }
-    rc = der_tlv_len(signature, &len);
-    if (rc != RC_OK || len != signature.len) {
-        return rc != RC_OK ? rc : RC_DER_TRAILING;
-    }
-    if (!fits(file, &pe, signature)) {
-        return RC_TOO_LARGE;
-    }
-    rc = put_entry(file, &pe, signature, out);
     if (rc == RC_OK) {
         edit32(file, out, pe.checksum_at, checksum_edited(file, &pe, out), "checksum");
     }

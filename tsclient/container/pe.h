@@ -16,7 +16,7 @@ uint32_t pe_checksum(struct bytes file);
 /* pe_checksum_get reads the stored one; 0 where the file is no PE file. */
 uint32_t pe_checksum_get(struct bytes file);
 
-/* pe_num_entries counts the entries of the certificate table. get and put look at the first PKCS #7 entry alone. */
+/* pe_num_entries counts the entries of the certificate table, of whatever type. */
 size_t pe_num_entries(struct bytes file);
 
 #endif

@@ -63,7 +63,7 @@ static enum rc add_stamp(struct spc_signature *signature, enum spc_stamp_kind ki
     return RC_OK;
 }
 
-static enum rc read_signature(struct spc *spc, struct bytes pkcs7, unsigned depth);
+static enum rc read_signature(struct spc *spc, struct bytes pkcs7, unsigned depth, size_t primary);
 
 static enum rc read_value(struct spc *spc, size_t index, enum oid attribute, struct bytes value)
 {
@@ -73,7 +73,7 @@ static enum rc read_value(struct spc *spc, size_t index, enum oid attribute, str
         return add_stamp(&spc->signatures[index], kind, value);
     }
     if (attribute == OID_SPC_NESTED_SIGNATURE) {
-        return read_signature(spc, value, spc->signatures[index].depth + 1);
+        return read_signature(spc, value, spc->signatures[index].depth + 1, spc->signatures[index].primary);
     }
     return RC_OK;
 }
@@ -111,7 +111,7 @@ static enum rc read_attributes(struct spc *spc, size_t index)
     return rc == RC_OK && rest.len > 0 ? RC_DER_TRAILING : rc;
 }
 
-static enum rc read_signature(struct spc *spc, struct bytes pkcs7, unsigned depth)
+static enum rc read_signature(struct spc *spc, struct bytes pkcs7, unsigned depth, size_t primary)
 {
     size_t index = spc->num;
     struct spc_signature *signature;
@@ -121,7 +121,7 @@ static enum rc read_signature(struct spc *spc, struct bytes pkcs7, unsigned dept
         return RC_TOO_LARGE;
     }
     signature = &spc->signatures[index];
-    *signature = (struct spc_signature){.depth = depth};
+    *signature = (struct spc_signature){.depth = depth, .blob = spc->num_blobs, .primary = primary};
     rc = cms_parse(pkcs7, DER_FOREIGN, &signature->cms);
     if (rc != RC_OK) {
         return rc;
@@ -133,10 +133,18 @@ static enum rc read_signature(struct spc *spc, struct bytes pkcs7, unsigned dept
     return read_attributes(spc, index);
 }
 
+enum rc spc_add(struct spc *spc, struct bytes pkcs7)
+{
+    enum rc rc = read_signature(spc, pkcs7, 0, spc->num);
+
+    spc->num_blobs++;
+    return rc;
+}
+
 enum rc spc_parse(struct bytes pkcs7, struct spc *out)
 {
-    *out = (struct spc){.pkcs7 = pkcs7};
-    return read_signature(out, pkcs7, 0);
+    *out = (struct spc){0};
+    return spc_add(out, pkcs7);
 }
 
 enum rc spc_content_digest(const struct spc_signature *signature, uint8_t out[DIGEST_MAX])

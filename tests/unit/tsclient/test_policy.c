@@ -15,6 +15,7 @@
 #include "tests/unit/tsclient/make_pe.h"
 #include "tests/unit/tsclient/make_signature.h"
 #include "tests/unit/tsclient/make_stamp.h"
+#include "tests/unit/tsclient/one_blob.h"
 #include "tsclient/container/pe.h"
 #include "tsclient/policy.h"
 
@@ -176,7 +177,7 @@ static void put(struct wbuf *file, struct bytes signature)
 
     edits_init(&edits);
     wbuf_init(&out, LIMIT);
-    assert_int_equal(pe_ops.put(wbuf_bytes(file), signature, &edits), RC_OK);
+    assert_int_equal(one_blob_put(&pe_ops, wbuf_bytes(file), signature, &edits), RC_OK);
     assert_int_equal(edits_apply(&edits, wbuf_bytes(file), &out), RC_OK);
     edits_clear(&edits);
     wbuf_clear(file);
@@ -455,7 +456,7 @@ static void indefinite_length_is_judged(void **state)
 
     (void)state;
     make_file(&file, &good, NULL);
-    assert_int_equal(pe_ops.get(wbuf_bytes(&file), &signature), RC_OK);
+    assert_int_equal(one_blob_get(&pe_ops, wbuf_bytes(&file), &signature), RC_OK);
     der_init(&d, signature, DER_STRICT);
     der_enter(&d, DER_SEQUENCE);
     oid = der_get_tlv(&d, DER_OID_TAG);
@@ -473,7 +474,7 @@ static void indefinite_length_is_judged(void **state)
     subject_parse(wbuf_bytes(&file), &subject);
     assert_true(subject.indefinite);
     wbuf_init(&out, LIMIT);
-    assert_int_equal(spc_change(subject.signature, &(struct spc_change){.kind = SPC_STAMP_NONE}, &out),
+    assert_int_equal(spc_change(subject.blobs.list[0], &(struct spc_change){.kind = SPC_STAMP_NONE}, &out),
                      RC_DER_LENGTH);
     subject_close(&subject);
     wbuf_clear(&out);
