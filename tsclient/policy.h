@@ -41,6 +41,9 @@ struct policy_signature {
     const struct spc_signature *spc;
     struct cert cert; /* the signer's; der empty when it is not there */
     struct chain chain;
+    enum digest
+        file_digest; /* of the digest that was signed; DIGEST_NONE: the signature covers its own content */
+    struct spc_pages pages;    /* signed page hashes; num is 0 where there are none */
     struct policy_stamp stamp; /* the one that counts: the first good one, else the first */
     bool by_stamp;             /* judged at the timestamp's time */
     struct reasons reasons;

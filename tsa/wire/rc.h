@@ -114,6 +114,9 @@
     X(FORMAT_MALFORMED, "malformed", "the file's structure is damaged")                                      \
     X(UNSIGNED, "unsigned", "the file holds no signature")                                                   \
     X(SPC_CONTENT, "spc-content", "the signed content is not an Authenticode indirect data")                 \
+    X(SPC_PAGE_HASH, "page-hash-mismatch", "a page of the file differs from its signed hash")                \
+    X(CTL_MALFORMED, "ctl-malformed", "the catalog's list is malformed")                                     \
+    X(SPC_NO_DATA, "no-data", "the file that was signed is not there to compare")                            \
     X(SPC_DIGEST, "digest-mismatch", "the file's digest differs from the signed one")                        \
     X(FORMAT_TRAILER, "data-after-signature",                                                                \
       "data follow the signature, which must be the last part of the file: take them off first")
