@@ -30,7 +30,9 @@ static const struct option_row options[] = {
     {"lifetime", 0, OPTION_FLAG, AT(lifetime), NULL, "A timestamp does not outlive the signer's certificate.",
      0, 0},
     {"data", 0, OPTION_TEXT, AT(data), "FILE",
-     "The file that a .tsr is for. Without it: the .tsr's name without its end.", 0, 0},
+     "The file that a .tsr or a detached signature is for. Without it: the name without its end (.tsr, "
+     ".p7s).",
+     0, 0},
     {"json", 0, OPTION_FLAG, AT(json), NULL, "One JSON object per file, one line each.", 0, 0},
     {"verbose", 'v', OPTION_FLAG, AT(verbose), NULL, "Print the chains, in signtool's layout, times in UTC.",
      0, 0},
@@ -74,6 +76,12 @@ static void verify_file(struct run *run, const char *path)
     struct subject subject;
 
     subject_open(path, &subject);
+    if (subject_wants_data(&subject)) {
+        subject_open_data(&subject, run->settings->data);
+    } else if (run->settings->data) {
+        reasons_add(&subject.reasons, REASON_UNSUPPORTED_FORMAT, RC_FORMAT_UNKNOWN);
+        (void)snprintf(subject.why, sizeof subject.why, "--data goes with a detached signature");
+    }
     file = policy_judge(&subject, &run->query);
     if (!file) {
         run->fault = true;
@@ -154,8 +162,8 @@ static int run(const struct command *command, void *arg, char **files, size_t nu
     if (num_files == 0) {
         return command_usage(command, "which file?");
     }
-    if (run.settings->data && (num_files != 1 || !detached_is_name(files[0]))) {
-        return command_usage(command, "--data goes with one .tsr file");
+    if (run.settings->data && num_files != 1) {
+        return command_usage(command, "--data goes with one .tsr file or detached signature");
     }
     if (anchors_load(run.settings->ca, run.settings->tsa_ca, &run.anchors)) {
         rc = verify_all(&run, files, num_files);
@@ -173,8 +181,7 @@ const struct command cmd_verify = {
         "validity of the signer's certificate; any other one as of now (or --at). A timestamp that is bad or "
         "untrusted counts as none, with a warning.\n"
         "All signatures of a file are judged, nested ones too, and a file is good when every one is good, as "
-        "`signtool verify /all` has it. Of the certificate table of a PE file the first PKCS #7 entry "
-        "counts.\n"
+        "`signtool verify /all` has it.\n"
         "NAME.tsr is a detached timestamp of NAME.\n"
         "Exit codes: 0 every file good, 1 at least one bad, 2 good with warnings, 64 wrong usage.",
     .options = options,

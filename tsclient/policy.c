@@ -13,104 +13,6 @@ struct judge {
     struct policy_signature *out;
 };
 
-/* ---- integrity ---- */
-
-/* What messageDigest covers. Nested signatures of a catalog are detached: theirs is the primary's content, whole. */
-static struct bytes content_of(const struct spc *spc, const struct spc_signature *signature)
-{
-    return signature->cms.has_content ? signature->cms.content
-                                      : spc->signatures[signature->primary].cms.content_tlv;
-}
-
-static enum rc check_signature(const struct subject *subject, const struct spc_signature *signature,
-                               const struct cert *cert)
-{
-    struct bytes content = content_of(subject->spc, signature);
-    uint8_t digest[DIGEST_MAX];
-    const struct cms_signer *signer = &signature->cms.signer;
-    struct cms_check check = {
-        .signer = signer,
-        .cert = cert,
-        .content = content,
-        .content_type = signature->cms.content_type,
-    };
-    enum rc rc = digest_compute(signer->digest, &content, 1, digest);
-
-    if (content.len == 0) { /* a signature of nothing says nothing of the file */
-        return RC_CMS_NO_CONTENT;
-    }
-    if (rc != RC_OK) {
-        return rc;
-    }
-    check.content_digest = bytes_of(digest, digest_len(signer->digest));
-    return cms_signer_check(&check, NULL);
-}
-
-/* With MD5 files and certificates were forged (Flame, rogue authorities); SHA-1 stands in all that is old. */
-void policy_note_weak(struct reasons *reasons, enum digest alg)
-{
-    if (alg == DIGEST_MD5) {
-        reasons_raise(reasons, REASON_WEAK_DIGEST, SEVERITY_WARNING, RC_OK);
-    } else if (alg == DIGEST_SHA1) {
-        reasons_add(reasons, REASON_WEAK_DIGEST, RC_OK);
-    }
-}
-
-/* The digest of the file that was signed against that of the file that is there. */
-static void check_file_digest(const struct subject *subject, const struct spc_signature *signature,
-                              struct reasons *out)
-{
-    uint8_t digest[DIGEST_MAX];
-    struct spc_indirect indirect;
-    enum rc rc;
-
-    if (!subject->ops->digest) {
-        return;
-    }
-    if (signature->cms.content_type != OID_SPC_INDIRECT_DATA) {
-        reasons_add(out, REASON_MALFORMED, RC_SPC_CONTENT);
-        return;
-    }
-    rc = spc_indirect_parse(signature->cms.content, &indirect);
-    if (rc == RC_OK) {
-        policy_note_weak(out, indirect.alg);
-        rc = subject->ops->digest(subject->file, indirect.alg, digest);
-    }
-    if (rc == RC_FORMAT_TRAILER) {
-        reasons_add(out, REASON_DIGEST_MISMATCH, rc);
-    } else if (rc != RC_OK) {
-        reasons_add(out, REASON_MALFORMED, rc);
-    } else if (!bytes_equal(bytes_of(digest, digest_len(indirect.alg)), indirect.digest)) {
-        reasons_add(out, REASON_DIGEST_MISMATCH, RC_SPC_DIGEST);
-    }
-}
-
-static void check_integrity(const struct subject *subject, const struct spc_signature *signature,
-                            struct cert *out_cert, struct reasons *out)
-{
-    enum rc rc = cms_signer_find_cert(&signature->cms.signer, signature->cms.certificates, out_cert);
-
-    check_file_digest(subject, signature, out);
-    if (rc == RC_OK) {
-        rc = check_signature(subject, signature, out_cert);
-    }
-    if (rc != RC_OK) {
-        reasons_add(out, REASON_BAD_SIGNATURE, rc);
-    }
-    policy_note_weak(out, signature->cms.signer.digest);
-}
-
-enum rc policy_check_integrity(const struct subject *subject, size_t index, struct reasons *out)
-{
-    const struct reason_entry *error;
-    struct cert cert;
-
-    *out = (struct reasons){0};
-    check_integrity(subject, &subject->spc->signatures[index], &cert, out);
-    error = reasons_first(out, SEVERITY_ERROR);
-    return error ? error->cause : RC_OK;
-}
-
 /* ---- timestamps ---- */
 
 /* Several timestamps on one signature are legal: the first good one counts. */
@@ -216,6 +118,13 @@ static enum reason chain_reason(const struct judge *j, enum rc rc, bool stamp_ig
     return REASON_BROKEN_CHAIN;
 }
 
+/* Any other PKCS #7 is judged as `signtool verify /p7` does it: signature and chain, whatever the certificate is for. */
+static bool is_code(const struct spc_signature *signature)
+{
+    return signature->depth > 0 || signature->cms.content_type == OID_SPC_INDIRECT_DATA ||
+           signature->cms.content_type == OID_CTL;
+}
+
 static void judge_chain(struct judge *j)
 {
     struct policy_signature *out = j->out;
@@ -225,7 +134,7 @@ static void judge_chain(struct judge *j)
         .leaf = out->cert.der,
         .intermediates = out->spc->cms.certificates,
         .at = out->by_stamp && !stamp_ignored ? out->stamp.report.time : j->query->at,
-        .purpose = CHAIN_CODE_SIGNING,
+        .purpose = is_code(j->out->spc) ? CHAIN_CODE_SIGNING : CHAIN_ANY,
     };
     enum rc rc;
 
@@ -242,6 +151,19 @@ static void judge_chain(struct judge *j)
 
 /* ---- files ---- */
 
+static void read_digests(struct policy_signature *out)
+{
+    struct spc_indirect indirect;
+
+    if (out->spc->cms.content_type == OID_SPC_INDIRECT_DATA &&
+        spc_indirect_parse(out->spc->cms.content, &indirect) == RC_OK) {
+        out->file_digest = indirect.alg;
+        if (spc_pages_parse(&indirect, &out->pages) != RC_OK) {
+            out->pages = (struct spc_pages){0};
+        }
+    }
+}
+
 /* A certificate that is not there is a fact too: cert.der stays empty. */
 static void read_signature(struct judge *j)
 {
@@ -250,12 +172,13 @@ static void read_signature(struct judge *j)
     if (cms_signer_find_cert(&cms->signer, cms->certificates, &j->out->cert) != RC_OK) {
         j->out->cert = (struct cert){0};
     }
+    read_digests(j->out);
     choose_stamp(j);
 }
 
 static void judge_signature(struct judge *j)
 {
-    check_integrity(j->subject, j->out->spc, &j->out->cert, &j->out->reasons);
+    policy_integrity(j->subject, j->out);
     choose_stamp(j);
     judge_stamp(j);
     judge_chain(j);
@@ -269,7 +192,11 @@ static struct policy_file *walk(const struct subject *subject, const struct poli
     if (!file) {
         return NULL;
     }
-    file->reasons = subject->reasons;
+    file->own = subject->reasons;
+    if (query && subject->blobs.has_tail) {
+        reasons_add(&file->own, REASON_UNSIGNED_DATA, RC_OK);
+    }
+    file->reasons = file->own;
     for (size_t i = 0; subject->spc && i < subject->spc->num; i++) {
         j.out = &file->signatures[file->num++];
         j.out->spc = &subject->spc->signatures[i];

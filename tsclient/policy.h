@@ -52,7 +52,8 @@ struct policy_signature {
 struct policy_file {
     struct policy_signature signatures[SPC_MAX_SIGNATURES];
     size_t num;
-    struct reasons reasons; /* of the file, and all of its signatures' */
+    struct reasons own;     /* of the file as a whole */
+    struct reasons reasons; /* those, and all of its signatures' */
 };
 
 /* policy_judge judges subject, which must stay open while *out is used. NULL when out of memory; free with policy_free. */
@@ -65,7 +66,10 @@ void policy_free(struct policy_file *file);
 /* policy_note_weak adds REASON_WEAK_DIGEST for MD5 (a warning) and SHA-1 (a note). */
 void policy_note_weak(struct reasons *reasons, enum digest alg);
 
-/* policy_check_integrity tells whether the signature is whole and covers the file as it is: no chains, no times. The first finding. */
+/* policy_integrity fills cert, file_digest and pages of *out (whose spc is set) and adds what speaks against the signature itself: that it is
+ * whole and covers the file as it is. No chains, no times. policy_check_integrity gives the first finding; a content that is not there
+ * to compare is none. */
+void policy_integrity(const struct subject *subject, struct policy_signature *out);
 enum rc policy_check_integrity(const struct subject *subject, size_t index, struct reasons *out) MUST_CHECK;
 
 #endif

@@ -152,15 +152,27 @@ static void print_signature(FILE *out, const struct policy_signature *signature,
     print_stamp(out, &signature->stamp);
 }
 
-void report_file(FILE *out, const struct subject *subject, const struct policy_file *file)
+void report_signatures(FILE *out, const struct policy_file *file)
 {
-    (void)fprintf(out, "Verifying: %s\n\n", subject->path);
     for (size_t i = 0; i < file->num; i++) {
         print_signature(out, &file->signatures[i], i);
     }
 }
 
+void report_file(FILE *out, const struct subject *subject, const struct policy_file *file)
+{
+    (void)fprintf(out, "Verifying: %s\n\n", subject->path);
+    report_signatures(out, file);
+}
+
 /* ---- reasons ---- */
+
+const char *report_severity(enum severity severity)
+{
+    static const char *const words[] = {"note", "warning", "error"};
+
+    return words[severity];
+}
 
 /* The others say it all themselves. */
 static bool wants_cause(enum reason reason)
@@ -193,15 +205,13 @@ static void print_cause(FILE *out, const struct policy_signature *signature, con
 static void print_reasons(FILE *out, const struct subject *subject, const struct reasons *reasons,
                           const struct policy_signature *signature, enum severity least)
 {
-    static const char *const words[] = {"note", "warning", "error"};
-
     for (size_t i = 0; i < reasons->num; i++) {
         const struct reason_entry *entry = &reasons->list[i];
 
         if (entry->severity < least) {
             continue;
         }
-        (void)fprintf(out, "%s: %s: ", subject->path, words[entry->severity]);
+        (void)fprintf(out, "%s: %s: ", subject->path, report_severity(entry->severity));
         if (signature && subject->spc && subject->spc->num > 1) {
             (void)fprintf(out, "signature %td: ", signature->spc - subject->spc->signatures);
         }
@@ -218,7 +228,7 @@ static void print_reasons(FILE *out, const struct subject *subject, const struct
 void report_reasons(FILE *out, const struct subject *subject, const struct policy_file *file,
                     enum severity least)
 {
-    print_reasons(out, subject, &subject->reasons, NULL, least);
+    print_reasons(out, subject, &file->own, NULL, least);
     for (size_t i = 0; i < file->num; i++) {
         print_reasons(out, subject, &file->signatures[i].reasons, &file->signatures[i], least);
     }

@@ -24,6 +24,12 @@ void report_chain(FILE *out, const struct bytes *certs, size_t num);
 /* report_file prints the long form: hash, chains, timestamps of every signature. */
 void report_file(FILE *out, const struct subject *subject, const struct policy_file *file);
 
+/* report_signatures prints the part of it behind the name: hash, chains and timestamp of each signature. */
+void report_signatures(FILE *out, const struct policy_file *file);
+
+/* report_severity gives "note", "warning", "error". */
+const char *report_severity(enum severity severity);
+
 /* report_reasons prints one line for each reason of at least that severity, with what is known of its cause. */
 void report_reasons(FILE *out, const struct subject *subject, const struct policy_file *file,
                     enum severity least);

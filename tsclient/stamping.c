@@ -435,7 +435,8 @@ void stamping_run(const struct stamping *stamping, const char *path, const char 
 {
     struct job *j = calloc(1, sizeof *j);
 
-    *out = (struct stamping_result){.subject = {.path = path, .map = {.fd = -1}}};
+    *out = (struct stamping_result){.subject = SUBJECT_NONE};
+    out->subject.path = path;
     if (!j) {
         out->outcome = STAMPING_FAILED;
         return;

@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "tsa/wire/ber.h"
 
@@ -85,13 +87,15 @@ static void parse_file(struct subject *s, struct bytes file)
 
 void subject_parse(struct bytes file, struct subject *out)
 {
-    *out = (struct subject){.path = "", .map = {.fd = -1}};
+    *out = (struct subject)SUBJECT_NONE;
+    out->path = "";
     parse_file(out, file);
 }
 
 void subject_open(const char *path, struct subject *out)
 {
-    *out = (struct subject){.path = path, .map = {.fd = -1}};
+    *out = (struct subject)SUBJECT_NONE;
+    out->path = path;
     if (safefile_map_open(path, &out->map) != RC_OK) {
         note(out, REASON_IO_ERROR, RC_IO, safefile_error_text());
         return;
@@ -99,13 +103,54 @@ void subject_open(const char *path, struct subject *out)
     parse_file(out, out->map.bytes);
 }
 
+/* ---- the other file ---- */
+
+bool subject_wants_data(const struct subject *subject)
+{
+    const struct cms *primary = subject->spc ? &subject->spc->signatures[0].cms : NULL;
+
+    return primary && !subject->ops->digest &&
+           (!primary->has_content || primary->content_type == OID_SPC_INDIRECT_DATA);
+}
+
+/* NAME.p7s is beside NAME. Heap; NULL where the name has no such end. */
+static char *data_name(const char *path)
+{
+    static const char *const ends[] = {".p7s", ".p7", ".p7x"};
+    size_t len = strlen(path);
+
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        size_t end = strlen(ends[i]);
+
+        if (len > end && strcasecmp(path + len - end, ends[i]) == 0) {
+            return strndup(path, len - end);
+        }
+    }
+    return NULL;
+}
+
+void subject_open_data(struct subject *subject, const char *path)
+{
+    char *beside = path ? NULL : data_name(subject->path);
+
+    if (path || beside) {
+        subject->has_data = safefile_map_open(path ? path : beside, &subject->data_map) == RC_OK;
+        subject->data = subject->data_map.bytes;
+    }
+    if (path && !subject->has_data) {
+        note(subject, REASON_IO_ERROR, RC_IO, safefile_error_text());
+    }
+    free(beside);
+}
+
 void subject_close(struct subject *subject)
 {
     safefile_map_close(&subject->map);
+    safefile_map_close(&subject->data_map);
     container_blobs_clear(&subject->blobs);
     for (size_t i = 0; i < CONTAINER_MAX_BLOBS; i++) {
         wbuf_clear(&subject->definite[i]);
     }
     free(subject->spc);
-    *subject = (struct subject){.map = {.fd = -1}};
+    *subject = (struct subject)SUBJECT_NONE;
 }

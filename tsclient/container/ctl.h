@@ -45,9 +45,10 @@ bool ctl_next(struct bytes *rest, struct ctl_member *out);
 enum rc ctl_find(const struct ctl *ctl, enum digest alg, struct bytes digest,
                  struct ctl_member *out) MUST_CHECK;
 
-/* ctl_member_digest gives the digest that a member stands for. RC_CTL_MALFORMED where there is neither a DigestInfo nor a tag of that form. */
+/* ctl_member_digest gives the digest that a member stands for, digest_len(*out_alg) octets. RC_CTL_MALFORMED where there is neither a
+ * DigestInfo nor a tag of that form; RC_DIGEST_UNKNOWN. */
 enum rc ctl_member_digest(const struct ctl_member *member, enum digest *out_alg,
-                          struct bytes *out_digest) MUST_CHECK;
+                          uint8_t out_digest[DIGEST_MAX]) MUST_CHECK;
 
 /* Name and value: hints ("File") and operating system versions ("OSAttr") of a member or (in the extensions) of the whole catalog. */
 struct ctl_attribute {

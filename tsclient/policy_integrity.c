@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Is a signature whole, and does it cover what is there? The signed digests (of the file, of its pages) against the file, the message
+ * digest against the content, the signature against its certificate's key. No chains, no times.
+ */
+#include "tsclient/policy.h"
+
+/* With MD5 files and certificates were forged (Flame, rogue authorities); SHA-1 stands in all that is old. */
+void policy_note_weak(struct reasons *reasons, enum digest alg)
+{
+    if (alg == DIGEST_MD5) {
+        reasons_raise(reasons, REASON_WEAK_DIGEST, SEVERITY_WARNING, RC_OK);
+    } else if (alg == DIGEST_SHA1) {
+        reasons_add(reasons, REASON_WEAK_DIGEST, RC_OK);
+    }
+}
+
+/* ---- the digests of the file ---- */
+
+/* Which file the signed digest is of: this one, or (the signature was taken out of it) the one given beside it. */
+struct signed_file {
+    struct bytes bytes;
+    const struct container_ops *ops; /* NULL: of no format, all of its octets count */
+    bool is_there;
+};
+
+static struct signed_file find_file(const struct subject *subject)
+{
+    struct signed_file file = {.bytes = subject->file, .ops = subject->ops, .is_there = true};
+
+    if (!subject->ops->digest) {
+        file.bytes = subject->data;
+        file.ops = container_detect(subject->data);
+        file.is_there = subject->has_data;
+    }
+    return file;
+}
+
+static enum rc compare_digest(const struct signed_file *file, const struct spc_indirect *indirect)
+{
+    uint8_t digest[DIGEST_MAX];
+    enum rc rc = file->ops && file->ops->digest ? file->ops->digest(file->bytes, indirect->alg, digest)
+                                                : digest_compute(indirect->alg, &file->bytes, 1, digest);
+
+    if (rc == RC_OK && !bytes_equal(bytes_of(digest, digest_len(indirect->alg)), indirect->digest)) {
+        rc = RC_SPC_DIGEST;
+    }
+    return rc;
+}
+
+static void check_pages(const struct signed_file *file, const struct spc_indirect *indirect,
+                        struct policy_signature *out)
+{
+    enum rc rc = spc_pages_parse(indirect, &out->pages);
+
+    if (rc == RC_OK && file->is_there && file->ops && file->ops->check_pages) {
+        rc = file->ops->check_pages(file->bytes, &out->pages);
+    }
+    if (rc == RC_SPC_PAGE_HASH) {
+        reasons_add(&out->reasons, REASON_PAGE_HASH_MISMATCH, rc);
+    } else if (rc != RC_OK && rc != RC_NOT_FOUND) {
+        reasons_add(&out->reasons, REASON_MALFORMED, rc);
+    }
+}
+
+static void check_indirect(const struct subject *subject, struct policy_signature *out)
+{
+    const struct signed_file file = find_file(subject);
+    struct spc_indirect indirect;
+    enum rc rc = spc_indirect_parse(out->spc->cms.content, &indirect);
+
+    if (rc == RC_OK) {
+        out->file_digest = indirect.alg;
+        policy_note_weak(&out->reasons, indirect.alg);
+        rc = file.is_there ? compare_digest(&file, &indirect) : RC_SPC_NO_DATA;
+    }
+    if (rc == RC_SPC_NO_DATA) {
+        reasons_add(&out->reasons, REASON_CONTENT_MISSING, rc);
+    } else if (rc == RC_FORMAT_TRAILER || rc == RC_SPC_DIGEST) {
+        reasons_add(&out->reasons, REASON_DIGEST_MISMATCH, rc);
+    } else if (rc != RC_OK) {
+        reasons_add(&out->reasons, REASON_MALFORMED, rc);
+        return;
+    }
+    check_pages(&file, &indirect, out);
+}
+
+/* A signature in an executable that is of something else does not cover it. */
+static void check_file(const struct subject *subject, struct policy_signature *out)
+{
+    if (out->spc->cms.content_type == OID_SPC_INDIRECT_DATA) {
+        check_indirect(subject, out);
+    } else if (subject->ops->digest) {
+        reasons_add(&out->reasons, REASON_MALFORMED, RC_SPC_CONTENT);
+    }
+}
+
+/* ---- the signature ---- */
+
+/* What messageDigest covers. Nested signatures of a catalog are detached: theirs is the primary's content, whole. */
+static bool find_content(const struct subject *subject, const struct spc_signature *signature,
+                         struct bytes *out)
+{
+    const struct cms *primary = &subject->spc->signatures[signature->primary].cms;
+
+    if (signature->cms.has_content) {
+        *out = signature->cms.content;
+        return true;
+    }
+    *out = signature->depth > 0 && primary->has_content ? primary->content_tlv : subject->data;
+    return primary->has_content || subject->has_data;
+}
+
+static enum rc check_with_content(struct cms_check *check, struct bytes content)
+{
+    uint8_t digest[DIGEST_MAX];
+    enum rc rc = digest_compute(check->signer->digest, &content, 1, digest);
+
+    if (rc != RC_OK) {
+        return rc;
+    }
+    check->content = content;
+    check->content_digest = bytes_of(digest, digest_len(check->signer->digest));
+    return cms_signer_check(check, NULL);
+}
+
+/* Signed attributes can be checked without the content; what they say of it can not. */
+static enum rc check_without_content(const struct cms_check *check)
+{
+    enum rc rc;
+
+    if (check->signer->signed_attrs.len == 0) {
+        return RC_OK;
+    }
+    rc = cms_check_content_type(check);
+    return rc == RC_OK ? cms_check_signature(check, NULL) : rc;
+}
+
+static enum rc check_signature(const struct subject *subject, struct policy_signature *out)
+{
+    const struct cms *cms = &out->spc->cms;
+    struct cms_check check = {.signer = &cms->signer, .cert = &out->cert, .content_type = cms->content_type};
+    struct bytes content;
+
+    if (!find_content(subject, out->spc, &content)) {
+        reasons_raise(&out->reasons, REASON_CONTENT_MISSING, SEVERITY_ERROR, RC_SPC_NO_DATA);
+        return check_without_content(&check);
+    }
+    if (cms->has_content && content.len == 0) { /* a signature of nothing says nothing of the file */
+        return RC_CMS_NO_CONTENT;
+    }
+    return check_with_content(&check, content);
+}
+
+void policy_integrity(const struct subject *subject, struct policy_signature *out)
+{
+    const struct cms *cms = &out->spc->cms;
+    enum rc rc = cms_signer_find_cert(&cms->signer, cms->certificates, &out->cert);
+
+    check_file(subject, out);
+    if (rc == RC_OK) {
+        rc = check_signature(subject, out);
+    } else {
+        out->cert = (struct cert){0};
+    }
+    if (rc != RC_OK) {
+        reasons_add(&out->reasons, REASON_BAD_SIGNATURE, rc);
+    }
+    policy_note_weak(&out->reasons, cms->signer.digest);
+}
+
+/* What is not there to compare says nothing against a signature. */
+enum rc policy_check_integrity(const struct subject *subject, size_t index, struct reasons *out)
+{
+    struct policy_signature signature = {.spc = &subject->spc->signatures[index]};
+
+    policy_integrity(subject, &signature);
+    *out = signature.reasons;
+    for (size_t i = 0; i < out->num; i++) {
+        if (out->list[i].severity == SEVERITY_ERROR && out->list[i].reason != REASON_CONTENT_MISSING) {
+            return out->list[i].cause;
+        }
+    }
+    return RC_OK;
+}
