@@ -77,6 +77,17 @@
     X(SPC_SEALING_SIGNATURE, "1.3.6.1.4.1.311.2.4.3", "sealingSignature",                                    \
       "\x2b\x06\x01\x04\x01\x82\x37\x02\x04\x03")                                                            \
     X(CTL, "1.3.6.1.4.1.311.10.1", "certTrustList", "\x2b\x06\x01\x04\x01\x82\x37\x0a\x01")                  \
+    X(CATALOG_LIST, "1.3.6.1.4.1.311.12.1.1", "catalogList", "\x2b\x06\x01\x04\x01\x82\x37\x0c\x01\x01")     \
+    X(CATALOG_MEMBER, "1.3.6.1.4.1.311.12.1.2", "catalogListMember",                                         \
+      "\x2b\x06\x01\x04\x01\x82\x37\x0c\x01\x02")                                                            \
+    X(CATALOG_MEMBER_V2, "1.3.6.1.4.1.311.12.1.3", "catalogListMemberV2",                                    \
+      "\x2b\x06\x01\x04\x01\x82\x37\x0c\x01\x03")                                                            \
+    X(CATALOG_NAME_VALUE, "1.3.6.1.4.1.311.12.2.1", "catalogNameValue",                                      \
+      "\x2b\x06\x01\x04\x01\x82\x37\x0c\x02\x01")                                                            \
+    X(CATALOG_MEMBER_INFO, "1.3.6.1.4.1.311.12.2.2", "catalogMemberInfo",                                    \
+      "\x2b\x06\x01\x04\x01\x82\x37\x0c\x02\x02")                                                            \
+    X(CATALOG_MEMBER_INFO_V2, "1.3.6.1.4.1.311.12.2.3", "catalogMemberInfoV2",                               \
+      "\x2b\x06\x01\x04\x01\x82\x37\x0c\x02\x03")                                                            \
     X(MD5, "1.2.840.113549.2.5", "md5", "\x2a\x86\x48\x86\xf7\x0d\x02\x05")                                  \
     X(SHA1, "1.3.14.3.2.26", "sha1", "\x2b\x0e\x03\x02\x1a")                                                 \
     X(SHA256, "2.16.840.1.101.3.4.2.1", "sha256", "\x60\x86\x48\x01\x65\x03\x04\x02\x01")                    \
