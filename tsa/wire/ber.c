@@ -180,6 +180,34 @@ static void copy_element(struct walk *w, size_t end, unsigned depth)
     der_close(w->out, mark);
 }
 
+static bool starts_indefinite(struct bytes b)
+{
+    return b.len > 1 && b.data[1] == 0x80 && b.data[0] & CONSTRUCTED && (b.data[0] & 0x1f) != 0x1f;
+}
+
+/* An element of definite length is stepped over whole, so that nothing but the number of open elements need be kept. */
+enum rc ber_tlv_len(struct bytes b, size_t *out_len)
+{
+    struct bytes rest = b;
+    size_t num_open = 0, len;
+    enum rc rc = RC_OK;
+
+    *out_len = 0;
+    do {
+        len = 2;
+        if (num_open > 0 && bytes_starts_with(rest, bytes_of("\0\0", 2))) {
+            num_open--;
+        } else if (starts_indefinite(rest)) {
+            rc = num_open++ == BER_MAX_DEPTH ? RC_DER_DEPTH : RC_OK;
+        } else {
+            rc = der_tlv_len(rest, &len);
+        }
+        rest = bytes_slice(rest, len, rest.len - len, NULL);
+    } while (rc == RC_OK && num_open > 0);
+    *out_len = rc == RC_OK ? b.len - rest.len : 0;
+    return rc;
+}
+
 bool ber_is_indefinite(struct bytes in)
 {
     struct walk w = {.in = in};

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * BER as some foreign encoders write it (indefinite lengths, strings in pieces) brought into definite form, so that the
- * strict reader can read it. For reading only: what is written back to a file never passes here. X.690 8.1.3.6, 8.7.3.
+ * BER as some foreign encoders write it (indefinite lengths, strings in pieces) measured, and brought into definite form, so that
+ * the strict reader can read it. For reading only: what is written back to a file never passes here. X.690 8.1.3.6, 8.7.3.
+ * Every function takes time in proportion to the octets that it is given, however they nest.
  */
 #ifndef TSA_WIRE_BER_H
 #define TSA_WIRE_BER_H
 
 #include "tsa/wire/wbuf.h"
+
+/* Sixteen signatures within each other take 8 levels each; what is inside the innermost, a timestamp's certificates, 30 more. */
+#define BER_MAX_DEPTH 160
+
+/* ber_tlv_len gives the whole length of the element at the front of b, of definite or indefinite length, which may be followed by
+ * anything; of what stands inside it only what is needed to find the end is read. RC_DER_TRUNCATED, RC_DER_LENGTH, RC_DER_TAG,
+ * RC_DER_DEPTH. */
+enum rc ber_tlv_len(struct bytes b, size_t *out_len) MUST_CHECK;
 
 /* ber_is_indefinite tells whether in (one element, then anything) uses an indefinite length at its outermost level or below. */
 bool ber_is_indefinite(struct bytes in);

@@ -194,6 +194,48 @@ static void telling_indefinite(void **state)
     }
 }
 
+static void the_end_is_found(void **state)
+{
+    static const struct {
+        const char *in;
+        size_t len; /* 0: refused */
+        enum rc rc;
+    } rows[] = {
+        {"0500", 2, RC_OK},
+        {"0500 ffff", 2, RC_OK},
+        {"3003 020101 3080", 5, RC_OK},
+        {"308200 03 020101 00", 7, RC_OK},
+        {"3080 0000", 4, RC_OK},
+        {"3080 0000 0000", 4, RC_OK},
+        {"3080 3180 a080 0500 0000 0000 0000 30", 14, RC_OK},
+        {"3080 3080 0000 3080 0000 020101 0000 ff", 15, RC_OK},
+        {"2480 0402 0000 0000", 8, RC_OK},
+        {"3080 3002 ffff 0000", 8, RC_OK}, /* inside a definite length nothing is read */
+        {"", 0, RC_DER_TRUNCATED},
+        {"30", 0, RC_DER_TRUNCATED},
+        {"3080", 0, RC_DER_TRUNCATED},
+        {"3080 00", 0, RC_DER_TRUNCATED},
+        {"3080 3080 0000", 0, RC_DER_TRUNCATED},
+        {"3080 3005 0000", 0, RC_DER_TRUNCATED},
+        {"0000", 0, RC_DER_TAG},
+        {"3080 0001 00 0000", 0, RC_DER_TAG},
+        {"3f80 0000", 0, RC_DER_TAG},
+        {"0480 0000", 0, RC_DER_LENGTH},
+        {"30ff 00", 0, RC_DER_LENGTH},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct hex store = {.len = 0};
+        size_t len = 99;
+        enum rc rc = ber_tlv_len(hex(&store, rows[i].in), &len);
+
+        if (rc != rows[i].rc || len != rows[i].len) {
+            fail_msg("%s: %s, %zu", rows[i].in, rc_word(rc), len);
+        }
+    }
+}
+
 static void depth_has_a_limit(void **state)
 {
     for (unsigned depth = DER_MAX_DEPTH - 1; depth <= DER_MAX_DEPTH + 1; depth++) {
@@ -305,6 +347,7 @@ int main(void)
         cmocka_unit_test(implicit_tags_stay),
         cmocka_unit_test(what_is_refused),
         cmocka_unit_test(telling_indefinite),
+        cmocka_unit_test(the_end_is_found),
         cmocka_unit_test(depth_has_a_limit),
         cmocka_unit_test(nesting_without_end),
         cmocka_unit_test(output_keeps_to_its_limit),
