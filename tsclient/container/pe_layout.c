@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads the headers and the attribute certificate table of a PE file. Every number is checked against the file before it is
+ * used; what does not fit together is told by a sentence, and nothing is guessed.
+ */
+#include "tsclient/container/pe_layout.h"
+
+#include <string.h>
+
+#include "tsa/wire/der.h"
+
+#define MAGIC_PE32    0x010b
+#define MAGIC_PE32P   0x020b
+#define MIN_DIRECTORY 5 /* entries that the directory must have to hold the security one */
+
+uint16_t pe_get16(struct bytes b, size_t at)
+{
+    return (uint16_t)(b.data[at] | b.data[at + 1] << 8);
+}
+
+uint32_t pe_get32(struct bytes b, size_t at)
+{
+    return pe_get16(b, at) | (uint32_t)pe_get16(b, at + 2) << 16;
+}
+
+size_t pe_padding_of(size_t len)
+{
+    return -len & 7u;
+}
+
+static bool is_zero(struct bytes b)
+{
+    for (size_t i = 0; i < b.len; i++) {
+        if (b.data[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- structure: each part gives NULL, or the sentence that says what is wrong ---- */
+
+const char *pe_read_headers(struct bytes file, struct pe *out)
+{
+    size_t e, x;
+    uint16_t magic;
+
+    if (file.len < 0x40 || !bytes_starts_with(file, bytes_str("MZ"))) {
+        return "the file does not begin with a DOS header";
+    }
+    e = pe_get32(file, 0x3c);
+    if (e < 44 || e > file.len || file.len - e < 26) {
+        return "the DOS header points outside the file";
+    }
+    if (memcmp(file.data + e, "PE\0\0", 4) != 0) {
+        return "there is no PE header where the DOS header points";
+    }
+    magic = pe_get16(file, e + 24);
+    if (magic != MAGIC_PE32 && magic != MAGIC_PE32P) {
+        return "the optional header is neither PE32 nor PE32+";
+    }
+    x = magic == MAGIC_PE32P ? 16 : 0;
+    if (file.len - e < 160 + x) {
+        return "the file ends within its headers";
+    }
+    if (pe_get16(file, e + 20) < 136 + x || pe_get32(file, e + 116 + x) < MIN_DIRECTORY) {
+        return "the optional header has no room for a certificate table";
+    }
+    out->checksum_at = e + 88;
+    out->directory_at = e + 152 + x;
+    return NULL;
+}
+
+static const char *read_table_place(struct bytes file, struct pe *out)
+{
+    size_t at = pe_get32(file, out->directory_at), len = pe_get32(file, out->directory_at + 4);
+
+    if (len == 0) {
+        return NULL;
+    }
+    if (at < out->directory_at + 8) {
+        return "the certificate table lies within the headers";
+    }
+    if (at > file.len || len > file.len - at) {
+        return "the certificate table reaches beyond the end of the file";
+    }
+    if (at % 8 != 0) {
+        return "the certificate table does not start at a multiple of 8";
+    }
+    out->table_at = at;
+    out->table_len = len;
+    return NULL;
+}
+
+/* The length that counts is the DER's: some signers count the padding in dwLength, some do not. */
+static const char *read_pkcs7(struct bytes file, size_t at, size_t room, struct pe *out)
+{
+    size_t counted = pe_get32(file, at), der_len;
+    struct bytes contents = bytes_of(file.data + at + PE_ENTRY_HEADER, counted - PE_ENTRY_HEADER);
+    struct pe_entry *entry = &out->pkcs7[out->num_pkcs7];
+
+    if (out->num_pkcs7 == CONTAINER_MAX_BLOBS) {
+        return "the certificate table has more PKCS #7 entries than anybody signs with";
+    }
+    if (der_tlv_len(contents, &der_len) != RC_OK) {
+        return "the certificate table's PKCS #7 entry holds no DER element";
+    }
+    *entry = (struct pe_entry){.at = at,
+                               .len = room,
+                               .unpadded = counted == PE_ENTRY_HEADER + der_len && counted % 8 != 0,
+                               .der = bytes_of(contents.data, der_len),
+                               .tail = bytes_of(contents.data + der_len, contents.len - der_len)};
+    if (is_zero(entry->tail)) {
+        entry->tail = BYTES_NONE;
+    }
+    out->num_pkcs7++;
+    return NULL;
+}
+
+static const char *read_entries(struct bytes file, struct pe *out)
+{
+    size_t at = out->table_at, end = out->table_at + out->table_len, len, room;
+    const char *why;
+
+    while (end - at >= PE_ENTRY_HEADER) {
+        len = pe_get32(file, at);
+        if (len < PE_ENTRY_HEADER || len > end - at) {
+            return "an entry of the certificate table has an impossible length";
+        }
+        room = len + pe_padding_of(len) < end - at ? len + pe_padding_of(len) : end - at;
+        if (pe_get16(file, at + 4) == PE_REVISION_2 && pe_get16(file, at + 6) == PE_TYPE_PKCS7) {
+            why = read_pkcs7(file, at, room, out);
+            if (why) {
+                return why;
+            }
+        }
+        out->num_entries++;
+        at += room;
+    }
+    return is_zero(bytes_of(file.data + at, end - at))
+               ? NULL
+               : "the certificate table ends within an entry's header";
+}
+
+const char *pe_parse(struct bytes file, struct pe *out)
+{
+    const char *why;
+
+    *out = (struct pe){0};
+    why = pe_read_headers(file, out);
+    if (!why) {
+        why = read_table_place(file, out);
+    }
+    if (!why && out->table_len > 0) {
+        why = read_entries(file, out);
+    }
+    return why;
+}
