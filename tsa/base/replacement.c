@@ -86,7 +86,17 @@ static bool lock(int fd)
     return flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
-/* Removes what a killed run has left. Who holds the lock and still finds a name on the file is alone with it. */
+/* Whether the temporary name is still that of this file. */
+static bool is_named(const struct replacement *r, int fd)
+{
+    struct stat own, named;
+
+    return fstat(fd, &own) == 0 && fstatat(r->folder, r->temp, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           own.st_dev == named.st_dev && own.st_ino == named.st_ino;
+}
+
+/* Removes what a killed run has left. The file may have become the target since it was opened, and its old name be a third one's: who holds
+ * the lock and still finds the name on it is alone with both. */
 static enum rc remove_leftover(struct replacement *r)
 {
     int fd = openat(r->folder, r->temp, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -104,8 +114,7 @@ static enum rc remove_leftover(struct replacement *r)
         rc = iotext_refuse("can not write %s: %s beside it is in the way", r->shown, r->temp);
     } else if (!lock(fd)) {
         rc = iotext_refuse("can not write %s: another process is writing it", r->shown);
-    } else if (fstat(fd, &st) == 0 && st.st_nlink > 0 && unlinkat(r->folder, r->temp, 0) != 0 &&
-               errno != ENOENT) {
+    } else if (is_named(r, fd) && unlinkat(r->folder, r->temp, 0) != 0 && errno != ENOENT) {
         rc = iotext_fail("remove the old temporary file of", r->shown);
     }
     close_fd(&fd);
@@ -114,7 +123,6 @@ static enum rc remove_leftover(struct replacement *r)
 
 static enum rc make_temp(struct replacement *r)
 {
-    struct stat st;
     enum rc rc = RC_OK;
 
     for (int i = 0; rc == RC_OK && i < TEMP_TRIES; i++) {
@@ -124,7 +132,7 @@ static enum rc make_temp(struct replacement *r)
             return iotext_fail("write a file beside", r->shown);
         }
         /* Between creation and lock another process may have taken it for a leftover. */
-        if (r->fd >= 0 && lock(r->fd) && fstat(r->fd, &st) == 0 && st.st_nlink > 0) {
+        if (r->fd >= 0 && lock(r->fd) && is_named(r, r->fd)) {
             r->pending = true;
             return RC_OK;
         }
@@ -174,6 +182,10 @@ enum rc replacement_commit(struct replacement *r, bool must_be_new)
     if (fsync(r->fd) != 0) {
         return iotext_fail("sync", r->shown);
     }
+    /* On a file system without locks another process may have taken it away: what bears its name now is not what was written here. */
+    if (!is_named(r, r->fd)) {
+        return iotext_refuse("can not write %s: its temporary file %s was taken away", r->shown, r->temp);
+    }
     if (!rename_temp(r, must_be_new)) {
         return iotext_fail("rename to", r->shown);
     }
@@ -186,7 +198,7 @@ enum rc replacement_commit(struct replacement *r, bool must_be_new)
 
 void replacement_close(struct replacement *r)
 {
-    if (r->pending) {
+    if (r->pending && is_named(r, r->fd)) {
         (void)unlinkat(r->folder, r->temp, 0);
     }
     close_fd(&r->fd);
@@ -210,6 +222,12 @@ enum rc replacement_write(struct replacement *r, struct bytes b)
     return RC_OK;
 }
 
+/* Somebody who is not root, or a file system that knows no owners: no fault of the disk's. */
+static bool is_not_allowed(int error)
+{
+    return error == EPERM || error == EINVAL || error == ENOTSUP || error == ENOSYS;
+}
+
 /* Owner before mode: a change of owner takes set-user-ID bits off. Where the owner can not be kept and need not, neither are they. */
 enum rc replacement_keep(struct replacement *r, const struct stat *from, bool must)
 {
@@ -221,7 +239,7 @@ enum rc replacement_keep(struct replacement *r, const struct stat *from, bool mu
     }
     if ((st.st_uid != from->st_uid || st.st_gid != from->st_gid) &&
         fchown(r->fd, from->st_uid, from->st_gid) != 0) {
-        if (must) {
+        if (must || !is_not_allowed(errno)) {
             return iotext_fail("keep the owner of", r->shown);
         }
         bits = 0777;

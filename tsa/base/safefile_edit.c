@@ -47,11 +47,14 @@ static enum rc copy_xattrs(int from, struct replacement *r)
     char *names = size > 0 ? malloc((size_t)size) : NULL;
     enum rc rc = RC_OK;
 
-    if (size > 0 && names) {
-        size = flistxattr(from, names, (size_t)size);
-    }
     if (size > 0 && !names) {
         return RC_NO_MEMORY;
+    }
+    if (names) {
+        size = flistxattr(from, names, (size_t)size);
+    }
+    if (size < 0 && errno != ENOTSUP) {
+        rc = iotext_fail("read the extended attributes of the source of", r->shown);
     }
     for (ssize_t at = 0; at < size && rc == RC_OK; at += (ssize_t)strlen(names + at) + 1) {
         if (!is_about_contents(names + at) && !copy_xattr(from, r->fd, names + at)) {
@@ -70,7 +73,9 @@ static enum rc keep_attributes(const struct safefile_edit *edit, int source, con
     enum rc rc;
 
     /* The folder may have given it a list of its own. */
-    (void)fremovexattr(r->fd, "system.posix_acl_access");
+    if (fremovexattr(r->fd, "system.posix_acl_access") != 0 && errno != ENODATA && errno != ENOTSUP) {
+        return iotext_fail("keep the access list of", r->shown);
+    }
     if ((rc = replacement_keep(r, from, in_place)) != RC_OK || (rc = copy_xattrs(source, r)) != RC_OK) {
         return rc;
     }

@@ -90,8 +90,28 @@ static bool strikes(struct fault *fault)
     return true;
 }
 
+/* What another process does at that very moment, once. */
+static void (*meanwhile_sync)(void), (*meanwhile_lock)(void);
+
+static void let_happen(void (**meanwhile)(void))
+{
+    void (*deed)(void) = *meanwhile;
+
+    *meanwhile = NULL;
+    if (deed) {
+        deed();
+    }
+}
+
+int flock(int fd, int operation)
+{
+    let_happen(&meanwhile_lock);
+    return (int)syscall(SYS_flock, fd, operation);
+}
+
 int fsync(int fd)
 {
+    let_happen(&meanwhile_sync);
     return strikes(&fsync_fault) ? -1 : (int)syscall(SYS_fsync, fd);
 }
 
@@ -176,6 +196,48 @@ static void a_file_that_is_being_written_is_left_alone(void **state)
     assert_holds(".busy.tsa-new", "in work");
     close(fd);
     assert_int_equal(safefile_write("busy", bytes_str("new"), 0600), RC_OK);
+}
+
+static int third = -1;
+
+/* One writer ends and a third begins, after the second has opened the first one's temporary file. */
+static void pass_the_name_on(void)
+{
+    assert_int_equal(rename(".race.tsa-new", "race"), 0);
+    third = open(".race.tsa-new", O_RDWR | O_CREAT | O_EXCL, 0600);
+    assert_int_equal(flock(third, LOCK_EX), 0);
+    assert_int_equal(write(third, "third", 5), 5);
+}
+
+static void a_name_that_is_a_third_writers_by_now_is_left_alone(void **state)
+{
+    (void)state;
+    put("race", "old");
+    put(".race.tsa-new", "first");
+    meanwhile_lock = pass_the_name_on;
+    assert_int_equal(safefile_write("race", bytes_str("second"), 0600), RC_IO);
+    ASSERT_TEXT("can not write race: another process is writing it");
+    assert_holds("race", "first");
+    assert_holds(".race.tsa-new", "third");
+    close(third);
+}
+
+/* As on a file system without locks. */
+static void take_the_name_away(void)
+{
+    assert_int_equal(unlink(".taken.tsa-new"), 0);
+    put(".taken.tsa-new", "half of another's");
+}
+
+static void what_another_has_put_under_the_name_is_not_taken_for_ones_own(void **state)
+{
+    (void)state;
+    put("taken", "old");
+    meanwhile_sync = take_the_name_away;
+    assert_int_equal(safefile_write("taken", bytes_str("new"), 0600), RC_IO);
+    ASSERT_TEXT("can not write taken: its temporary file .taken.tsa-new was taken away");
+    assert_holds("taken", "old");
+    assert_holds(".taken.tsa-new", "half of another's");
 }
 
 static void what_is_no_leftover_is_left_alone(void **state)
@@ -313,6 +375,8 @@ int main(void)
         cmocka_unit_test(a_copy_that_fails_is_made_otherwise_or_told),
         cmocka_unit_test(leftovers_are_removed),
         cmocka_unit_test(a_file_that_is_being_written_is_left_alone),
+        cmocka_unit_test(a_name_that_is_a_third_writers_by_now_is_left_alone),
+        cmocka_unit_test(what_another_has_put_under_the_name_is_not_taken_for_ones_own),
         cmocka_unit_test(what_is_no_leftover_is_left_alone),
         cmocka_unit_test(leftovers_with_the_targets_mode_and_owner_are_removed),
         cmocka_unit_test(strangers_files_stay),
