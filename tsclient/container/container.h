@@ -17,6 +17,7 @@ struct container_blobs {
     size_t num;
     bool
         has_tail; /* behind one of them stands more than padding, which no signature covers (CVE-2013-3900) */
+    enum rc cause;       /* beside RC_UNSIGNED: what there is instead of a signature; RC_OK: no more to say */
     struct wbuf storage; /* where the file has them in another form: PEM */
 };
 void container_blobs_clear(struct container_blobs *blobs);

@@ -7,10 +7,12 @@
 
 #include <string.h>
 
+#include "tsclient/container/cat.h"
+#include "tsclient/container/p7.h"
 #include "tsclient/container/pe.h"
 
 static const struct container_ops *const formats[] = {
-    &pe_ops,
+    &pe_ops, &cat_ops, &p7_ops, /* what is no catalog */
 };
 
 #define NUM_FORMATS (sizeof formats / sizeof formats[0])
