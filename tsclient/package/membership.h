@@ -20,7 +20,7 @@ struct membership {
 };
 
 /* membership_find looks file up. RC_NOT_FOUND: it is not listed (*out says what else is known); RC_SPC_PAGE_HASH: listed, but a page
- * differs from its signed hash. */
+ * differs from its signed hash; RC_SPC_CONTENT: listed, but its page hashes are malformed. */
 enum rc membership_find(const struct ctl *ctl, struct bytes file, struct membership *out) MUST_CHECK;
 
 #endif
