@@ -1,27 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * BER into definite form, in one walk over the input. Strings in pieces are joined where the tag says that it is a string
- * (universal class); under an IMPLICIT context tag nobody can know, so that one stays as it is. Values are never judged or
- * changed, and the order of a SET stays. Nesting is limited as the reader limits it.
+ * BER into definite form, in two walks over the input: one adds up the lengths, one writes. Strings in pieces are joined where the
+ * tag says that it is a string (universal class); under an IMPLICIT context tag nobody can know, so that one stays as it is. Values
+ * are never judged or changed, and the order of a SET stays. Open elements stand on a stack of their own, not on the program's.
  */
 #include "tsa/wire/ber.h"
+
+#include <string.h>
 
 #include "tsa/wire/der.h"
 
 #define CONSTRUCTED 0x20
 
-struct walk {
-    struct bytes in;
-    size_t at;
-    struct wbuf *out;
-    enum rc rc;
-    bool indefinite; /* one was met */
-};
-
+/* An open element. */
 struct element {
     uint8_t tag;
+    uint8_t
+        whole; /* a string in pieces, or a piece of one that is in pieces itself: the primitive tag of the whole; else 0 */
+    bool is_piece; /* of such a string: without a header in what is written */
     bool indefinite;
-    size_t end; /* of the contents; of what is around it where the length is indefinite */
+    size_t end;   /* of the contents; of what is around it where the length is indefinite */
+    size_t len;   /* of the contents that are written, as far as they are known */
+    size_t place; /* of that length among the lengths */
+};
+
+enum task {
+    LOOK,    /* for an indefinite length; stop at the first */
+    MEASURE, /* the lengths of all constructed elements */
+    WRITE    /* with these lengths */
+};
+
+struct walk {
+    enum task task;
+    struct bytes in;
+    size_t at;
+    struct element open[BER_MAX_DEPTH];
+    size_t depth;
+    enum rc rc;
+    bool indefinite;     /* one was met */
+    struct wbuf lengths; /* size_t each, in the order in which the elements start */
+    size_t lengths_at;
+    struct wbuf *out;
+    size_t
+        unused_at; /* of the BIT STRING in pieces that is open: where the number of its unused bits stands */
+    bool last_met; /* a piece of it that ends within an octet must be the last */
 };
 
 static void fail(struct walk *w, enum rc rc)
@@ -31,48 +53,23 @@ static void fail(struct walk *w, enum rc rc)
     }
 }
 
-/* Moves to the contents of the next element, which lies before end. */
-static struct element open_element(struct walk *w, size_t end, unsigned depth)
+static struct bytes rest_of(const struct walk *w)
 {
-    struct bytes rest = bytes_slice(w->in, w->at, end - w->at, NULL);
-    struct element e = {.end = end};
-    size_t len;
-    enum rc rc;
+    size_t end = w->depth > 0 ? w->open[w->depth - 1].end : w->in.len;
 
-    if (depth > DER_MAX_DEPTH) {
-        fail(w, RC_DER_DEPTH);
-        return e;
-    }
-    e.tag = rest.len ? rest.data[0] : 0;
-    e.indefinite = rest.len > 1 && rest.data[1] == 0x80 && e.tag & CONSTRUCTED && (e.tag & 0x1f) != 0x1f;
-    if (e.indefinite) {
-        w->indefinite = true;
-        w->at += 2;
-        return e;
-    }
-    rc = der_tlv_len(rest, &len);
-    if (rc != RC_OK) {
-        fail(w, rc);
-        return e;
-    }
-    e.end = w->at + len;
-    w->at += 2 + (rest.data[1] & 0x80 ? rest.data[1] & 0x7fu : 0u);
-    return e;
+    return bytes_slice(w->in, w->at, end - w->at, NULL);
 }
 
-/* Tells whether the element has one more inside; takes the end-of-contents octets (X.690 8.1.5) where it has not. */
-static bool more(struct walk *w, const struct element *e)
-{
-    struct bytes rest = bytes_slice(w->in, w->at, e->end - w->at, NULL);
+/* ---- tags ---- */
 
-    if (w->rc != RC_OK) {
-        return false;
-    }
-    if (e->indefinite && bytes_starts_with(rest, bytes_of("\0\0", 2))) {
-        w->at += 2;
-        return false;
-    }
-    return e->indefinite || rest.len > 0;
+static bool starts_indefinite(struct bytes b)
+{
+    return b.len > 1 && b.data[1] == 0x80 && b.data[0] & CONSTRUCTED && (b.data[0] & 0x1f) != 0x1f;
+}
+
+static bool starts_with_end(struct bytes b)
+{
+    return b.len > 1 && b.data[0] == 0 && b.data[1] == 0;
 }
 
 /* Universal tags that are strings or, as the two times, encoded like strings. */
@@ -93,97 +90,231 @@ static bool form_is_wrong(uint8_t tag)
     return tag < 0x40 && (wrong >> (tag & 0x1f) & 1);
 }
 
-struct joined {
-    uint8_t tag; /* of the whole, primitive */
-    size_t unused_at;
-    bool last_met; /* a piece of a BIT STRING that ends within an octet must be the last */
-};
-
-static void join_piece(struct walk *w, const struct element *piece, struct joined *whole)
+/* Pieces of a character string are OCTET STRINGs (X.690 8.23.6) or bear its own tag. */
+static bool is_piece_of(uint8_t tag, uint8_t whole)
 {
-    struct bytes contents = bytes_slice(w->in, w->at, piece->end - w->at, NULL);
+    uint8_t primitive = tag & (uint8_t)~CONSTRUCTED;
 
-    w->at = piece->end;
-    if (whole->tag != DER_BIT_STRING_TAG) {
-        wbuf_put(w->out, contents);
-        return;
-    }
-    if (contents.len == 0 || contents.data[0] > 7 || (contents.len == 1 && contents.data[0] > 0) ||
-        whole->last_met) {
-        fail(w, RC_DER_BIT_STRING);
-        return;
-    }
-    whole->last_met = contents.data[0] != 0;
-    wbuf_put(w->out, bytes_of(contents.data + 1, contents.len - 1));
-    if (wbuf_rc(w->out) == RC_OK) {
-        w->out->data[whole->unused_at] = contents.data[0];
+    return primitive == whole || (primitive == DER_OCTET_STRING_TAG && whole != DER_BIT_STRING_TAG);
+}
+
+/* ---- what is written ---- */
+
+static void put_header(struct wbuf *out, uint8_t tag, size_t len)
+{
+    size_t num = der_header_len(len) - 2;
+
+    wbuf_put_u8(out, tag);
+    wbuf_put_u8(out, num > 0 ? (uint8_t)(0x80 | num) : (uint8_t)len);
+    for (size_t i = num; i > 0; i--) {
+        wbuf_put_u8(out, (uint8_t)(len >> 8 * (i - 1)));
     }
 }
 
-/* Pieces may be in pieces themselves. Those of a character string are OCTET STRINGs (X.690 8.23.6) or bear its own tag. */
-static void join_pieces(struct walk *w, const struct element *e, struct joined *whole, unsigned depth)
+/* Measuring, this keeps a place for the length of the element that starts; writing, it gives the length that was found. */
+static size_t next_length(struct walk *w, size_t *out_place)
 {
-    while (more(w, e)) {
-        struct element piece = open_element(w, e->end, depth);
-        uint8_t tag = piece.tag & (uint8_t)~CONSTRUCTED;
+    size_t len = 0;
 
-        if (w->rc != RC_OK) {
-            return;
-        }
-        if (tag != whole->tag && (tag != DER_OCTET_STRING_TAG || whole->tag == DER_BIT_STRING_TAG)) {
-            fail(w, RC_DER_TAG);
-        } else if (piece.tag & CONSTRUCTED) {
-            join_pieces(w, &piece, whole, depth + 1);
-        } else {
-            join_piece(w, &piece, whole);
-        }
+    *out_place = w->lengths_at;
+    w->lengths_at += sizeof len;
+    if (w->task == WRITE) {
+        memcpy(&len, w->lengths.data + *out_place, sizeof len);
+    } else {
+        wbuf_put(&w->lengths, bytes_of(&len, sizeof len));
+        fail(w, wbuf_rc(&w->lengths));
     }
+    return len;
 }
 
-static void copy_string(struct walk *w, const struct element *e, unsigned depth)
+static void start_bit_string(struct walk *w, struct element *e)
 {
-    struct joined whole = {.tag = e->tag & (uint8_t)~CONSTRUCTED};
-    size_t mark = der_open(w->out, whole.tag);
-
-    if (whole.tag == DER_BIT_STRING_TAG) {
-        whole.unused_at = mark;
+    w->last_met = false;
+    e->len = 1;
+    if (w->task == WRITE) {
+        w->unused_at = w->out->len;
         wbuf_put_u8(w->out, 0);
     }
-    join_pieces(w, e, &whole, depth + 1);
-    der_close(w->out, mark);
 }
 
-static void copy_element(struct walk *w, size_t end, unsigned depth)
+static void start_element(struct walk *w, struct element *e)
 {
-    struct element e = open_element(w, end, depth);
-    size_t mark;
+    size_t len;
 
-    if (w->rc == RC_OK && form_is_wrong(e.tag)) {
+    if (e->is_piece || w->task == LOOK) {
+        return;
+    }
+    len = next_length(w, &e->place);
+    if (w->task == WRITE) {
+        put_header(w->out, e->whole ? e->whole : e->tag, len);
+    }
+    if (e->whole == DER_BIT_STRING_TAG) {
+        start_bit_string(w, e);
+    }
+}
+
+/* Contents that stand in the open element, or the header and the contents of an element in it. */
+static void add_len(struct walk *w, size_t len)
+{
+    if (w->depth > 0) {
+        w->open[w->depth - 1].len += len;
+    }
+}
+
+static void end_element(struct walk *w)
+{
+    struct element *e = &w->open[--w->depth];
+
+    if (!e->is_piece && w->task == MEASURE) {
+        memcpy(w->lengths.data + e->place, &e->len, sizeof e->len);
+    }
+    add_len(w, e->is_piece ? e->len : der_header_len(e->len) + e->len);
+}
+
+static void put_element(struct walk *w, uint8_t tag, struct bytes contents)
+{
+    add_len(w, der_header_len(contents.len) + contents.len);
+    if (w->task == WRITE) {
+        put_header(w->out, tag, contents.len);
+        wbuf_put(w->out, contents);
+    }
+}
+
+/* X.690 8.6.4: a piece of a BIT STRING tells its unused bits, and only the last may have some. */
+static struct bytes join_bits(struct walk *w, struct bytes piece)
+{
+    if (piece.len == 0 || piece.data[0] > 7 || (piece.len == 1 && piece.data[0] > 0) || w->last_met) {
+        fail(w, RC_DER_BIT_STRING);
+        return BYTES_NONE;
+    }
+    w->last_met = piece.data[0] != 0;
+    if (w->task == WRITE && wbuf_rc(w->out) == RC_OK) {
+        w->out->data[w->unused_at] = piece.data[0];
+    }
+    return bytes_of(piece.data + 1, piece.len - 1);
+}
+
+static void put_piece(struct walk *w, uint8_t whole, struct bytes piece)
+{
+    if (whole == DER_BIT_STRING_TAG) {
+        piece = join_bits(w, piece);
+    }
+    add_len(w, piece.len);
+    if (w->task == WRITE) {
+        wbuf_put(w->out, piece);
+    }
+}
+
+/* ---- the walk ---- */
+
+/* Reads tag and length of the next element and moves to its contents. */
+static struct element read_header(struct walk *w)
+{
+    struct bytes rest = rest_of(w);
+    struct element e = {.end = w->at + rest.len};
+    size_t len;
+    enum rc rc;
+
+    e.tag = rest.len > 0 ? rest.data[0] : 0;
+    e.indefinite = starts_indefinite(rest);
+    if (e.indefinite) {
+        w->indefinite = true;
+        w->at += 2;
+        return e;
+    }
+    rc = der_tlv_len(rest, &len);
+    if (rc != RC_OK) {
+        fail(w, rc);
+        return e;
+    }
+    e.end = w->at + len;
+    w->at += 2 + (rest.data[1] & 0x80 ? rest.data[1] & 0x7fu : 0u);
+    return e;
+}
+
+/* Whether the element may stand where it stands: whole is the string in pieces that is open, or 0. */
+static void check_tag(struct walk *w, uint8_t tag, uint8_t whole)
+{
+    if (whole ? !is_piece_of(tag, whole) : form_is_wrong(tag)) {
         fail(w, RC_DER_TAG);
+    }
+}
+
+static void open_element(struct walk *w, struct element *e, uint8_t whole)
+{
+    if (w->depth == BER_MAX_DEPTH) {
+        fail(w, RC_DER_DEPTH);
+        return;
+    }
+    e->is_piece = whole != 0;
+    e->whole = whole ? whole : is_string(e->tag) ? e->tag & (uint8_t)~CONSTRUCTED : 0;
+    start_element(w, e);
+    w->open[w->depth++] = *e;
+}
+
+static void take_primitive(struct walk *w, const struct element *e, uint8_t whole)
+{
+    struct bytes contents = bytes_slice(w->in, w->at, e->end - w->at, NULL);
+
+    w->at = e->end;
+    if (whole) {
+        put_piece(w, whole, contents);
+    } else {
+        put_element(w, e->tag, contents);
+    }
+}
+
+static void take_element(struct walk *w)
+{
+    uint8_t whole = w->depth > 0 ? w->open[w->depth - 1].whole : 0;
+    struct element e = read_header(w);
+
+    if (w->rc == RC_OK) {
+        check_tag(w, e.tag, whole);
     }
     if (w->rc != RC_OK) {
         return;
     }
-    if (is_string(e.tag) && e.tag & CONSTRUCTED) {
-        copy_string(w, &e, depth);
-        return;
+    if (e.tag & CONSTRUCTED) {
+        open_element(w, &e, whole);
+    } else {
+        take_primitive(w, &e, whole);
     }
-    if (!(e.tag & CONSTRUCTED)) {
-        der_put(w->out, e.tag, bytes_slice(w->in, w->at, e.end - w->at, NULL));
-        w->at = e.end;
-        return;
-    }
-    mark = der_open(w->out, e.tag);
-    while (more(w, &e)) {
-        copy_element(w, e.end, depth + 1);
-    }
-    der_close(w->out, mark);
 }
 
-static bool starts_indefinite(struct bytes b)
+/* Ends what ends here: at its length, or with end-of-contents octets (X.690 8.1.5). */
+static void end_elements(struct walk *w)
 {
-    return b.len > 1 && b.data[1] == 0x80 && b.data[0] & CONSTRUCTED && (b.data[0] & 0x1f) != 0x1f;
+    struct bytes rest;
+
+    while (w->rc == RC_OK && w->depth > 0) {
+        rest = rest_of(w);
+        if (!w->open[w->depth - 1].indefinite) {
+            if (rest.len > 0) {
+                return;
+            }
+        } else if (starts_with_end(rest)) {
+            w->at += 2;
+        } else {
+            return;
+        }
+        end_element(w);
+    }
 }
+
+/* Takes one element, whatever follows it. */
+static enum rc walk_element(struct walk *w, enum task task)
+{
+    w->task = task;
+    w->at = w->lengths_at = 0;
+    do {
+        take_element(w);
+        end_elements(w);
+    } while (w->rc == RC_OK && w->depth > 0 && !(task == LOOK && w->indefinite));
+    return w->rc;
+}
+
+/* ---- what is offered ---- */
 
 /* An element of definite length is stepped over whole, so that nothing but the number of open elements need be kept. */
 enum rc ber_tlv_len(struct bytes b, size_t *out_len)
@@ -195,7 +326,7 @@ enum rc ber_tlv_len(struct bytes b, size_t *out_len)
     *out_len = 0;
     do {
         len = 2;
-        if (num_open > 0 && bytes_starts_with(rest, bytes_of("\0\0", 2))) {
+        if (num_open > 0 && starts_with_end(rest)) {
             num_open--;
         } else if (starts_indefinite(rest)) {
             rc = num_open++ == BER_MAX_DEPTH ? RC_DER_DEPTH : RC_OK;
@@ -211,11 +342,8 @@ enum rc ber_tlv_len(struct bytes b, size_t *out_len)
 bool ber_is_indefinite(struct bytes in)
 {
     struct walk w = {.in = in};
-    struct wbuf nowhere;
 
-    wbuf_init_fixed(&nowhere, NULL, 0);
-    w.out = &nowhere;
-    copy_element(&w, in.len, 1);
+    (void)walk_element(&w, LOOK);
     return w.indefinite;
 }
 
@@ -223,12 +351,17 @@ enum rc ber_normalise(struct bytes in, struct wbuf *out)
 {
     struct walk w = {.in = in, .out = out};
 
-    copy_element(&w, in.len, 1);
-    if (w.rc == RC_OK && w.at != in.len) {
+    wbuf_init(&w.lengths,
+              (in.len / 2 + 1) * sizeof(size_t)); /* a constructed element has two octets at least */
+    if (walk_element(&w, MEASURE) == RC_OK && w.at != in.len) {
         fail(&w, RC_DER_TRAILING);
+    }
+    if (w.rc == RC_OK) {
+        (void)walk_element(&w, WRITE);
     }
     if (w.rc != RC_OK) {
         wbuf_fail(out, w.rc);
     }
+    wbuf_clear(&w.lengths);
     return wbuf_rc(out);
 }

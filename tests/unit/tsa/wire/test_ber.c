@@ -238,18 +238,21 @@ static void the_end_is_found(void **state)
 
 static void depth_has_a_limit(void **state)
 {
-    for (unsigned depth = DER_MAX_DEPTH - 1; depth <= DER_MAX_DEPTH + 1; depth++) {
-        uint8_t in[4 * (DER_MAX_DEPTH + 1)] = {0}; /* the ends are zero already */
+    (void)state;
+    for (unsigned depth = BER_MAX_DEPTH - 1; depth <= BER_MAX_DEPTH + 1; depth++) {
+        enum rc expected = depth > BER_MAX_DEPTH ? RC_DER_DEPTH : RC_OK;
+        uint8_t in[4 * (BER_MAX_DEPTH + 1)] = {0}; /* the ends are zero already */
         struct wbuf w;
+        size_t len;
 
-        (void)state;
         for (unsigned i = 0; i < depth; i++) {
             in[2 * i] = DER_SEQUENCE;
             in[2 * i + 1] = 0x80;
         }
         wbuf_init(&w, 1000);
-        assert_int_equal(ber_normalise(bytes_of(in, 4 * depth), &w),
-                         depth > DER_MAX_DEPTH ? RC_DER_DEPTH : RC_OK);
+        assert_int_equal(ber_normalise(bytes_of(in, 4 * depth), &w), expected);
+        assert_int_equal(ber_tlv_len(bytes_of(in, sizeof in), &len), expected);
+        assert_int_equal(len, expected == RC_OK ? 4 * depth : 0);
         wbuf_clear(&w);
     }
 }
@@ -260,15 +263,45 @@ static void nesting_without_end(void **state)
     const size_t len = 2000000;
     uint8_t *in = malloc(len);
     struct wbuf w;
+    size_t end;
 
     (void)state;
+    assert_non_null(in);
     for (size_t i = 0; i < len; i += 2) {
         in[i] = 0x24;
         in[i + 1] = 0x80;
     }
     wbuf_init(&w, 1000);
     assert_int_equal(ber_normalise(bytes_of(in, len), &w), RC_DER_DEPTH);
+    assert_int_equal(ber_tlv_len(bytes_of(in, len), &end), RC_DER_DEPTH);
     assert_true(ber_is_indefinite(bytes_of(in, len)));
+    wbuf_clear(&w);
+    free(in);
+}
+
+/* As many levels as are taken around as many elements as fit: no level may cost a move of all that is inside. */
+static void wide_and_deep(void **state)
+{
+    const size_t num = 8000000, head = 2 * (BER_MAX_DEPTH - 1), len = head + 2 * num + head;
+    uint8_t *in = calloc(1, len); /* the ends are zero already */
+    struct wbuf w;
+    size_t end;
+
+    (void)state;
+    assert_non_null(in);
+    for (size_t i = 0; i < head; i += 2) {
+        in[i] = DER_SEQUENCE;
+        in[i + 1] = 0x80;
+    }
+    for (size_t i = 0; i < num; i++) {
+        in[head + 2 * i] = DER_SEQUENCE;
+    }
+    wbuf_init(&w, len + 1000);
+    assert_int_equal(ber_tlv_len(bytes_of(in, len), &end), RC_OK);
+    assert_int_equal(end, len);
+    assert_int_equal(ber_normalise(bytes_of(in, len), &w), RC_OK);
+    assert_int_equal(w.len, 2 * num + (BER_MAX_DEPTH - 1) * 5);
+    assert_false(ber_is_indefinite(wbuf_bytes(&w)));
     wbuf_clear(&w);
     free(in);
 }
@@ -350,6 +383,7 @@ int main(void)
         cmocka_unit_test(the_end_is_found),
         cmocka_unit_test(depth_has_a_limit),
         cmocka_unit_test(nesting_without_end),
+        cmocka_unit_test(wide_and_deep),
         cmocka_unit_test(output_keeps_to_its_limit),
         cmocka_unit_test(it_appends),
         cmocka_unit_test(truncated_and_changed_at_every_octet),
