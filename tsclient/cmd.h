@@ -7,6 +7,6 @@
 
 #include "tsclient/command.h"
 
-extern const struct command cmd_stamp, cmd_verify, cmd_show, cmd_query, cmd_reply;
+extern const struct command cmd_stamp, cmd_verify, cmd_show, cmd_remove, cmd_query, cmd_reply;
 
 #endif

@@ -90,12 +90,29 @@ static bool is_row(const struct option_row *row)
     return row->name || row->letter;
 }
 
+/* The command's own rows, then those that it shares with others; NULL behind the last. */
+static const struct option_row *row_at(const struct command *command, size_t index)
+{
+    const struct option_row *tables[] = {command->options, command->shared};
+
+    for (size_t i = 0; i < 2; i++) {
+        for (const struct option_row *row = tables[i]; row && is_row(row); row++) {
+            if (index-- == 0) {
+                return row;
+            }
+        }
+    }
+    return NULL;
+}
+
 void command_help(const struct command *command, FILE *out)
 {
+    const struct option_row *row;
+
     (void)fprintf(out, "usage: " PROGRAM " %s [OPTION]... %s\n\n", command->name, command->arguments);
     print_wrapped(out, command->summary, 0);
     (void)fputc('\n', out);
-    for (const struct option_row *row = command->options; is_row(row); row++) {
+    for (size_t i = 0; (row = row_at(command, i)) != NULL; i++) {
         print_option(row, out);
     }
     if (command->notes) {
@@ -217,13 +234,12 @@ static void add_letter(struct line *line, const struct option_row *row)
 
 static void make_tables(struct line *line)
 {
-    const struct option_row *rows = line->command->options;
+    const struct option_row *row;
     size_t num_longs = 0;
 
     (void)strcpy(line->letters, ":h");
-    for (; is_row(&rows[line->num_rows]) && line->num_rows < MAX_OPTIONS; line->num_rows++) {
-        const struct option_row *row = &rows[line->num_rows];
-
+    for (; line->num_rows < MAX_OPTIONS && (row = row_at(line->command, line->num_rows)) != NULL;
+         line->num_rows++) {
         if (row->letter) {
             add_letter(line, row);
         }
@@ -238,14 +254,14 @@ static void make_tables(struct line *line)
 
 static const struct option_row *row_of(const struct line *line, int got)
 {
-    const struct option_row *rows = line->command->options;
+    const struct option_row *row;
 
     if (got >= LONG_BASE) {
-        return &rows[got - LONG_BASE];
+        return row_at(line->command, (size_t)(got - LONG_BASE));
     }
-    for (size_t i = 0; i < line->num_rows; i++) {
-        if (rows[i].letter == got) {
-            return &rows[i];
+    for (size_t i = 0; (row = row_at(line->command, i)) != NULL; i++) {
+        if (row->letter == got) {
+            return row;
         }
     }
     return NULL;

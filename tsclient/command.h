@@ -59,6 +59,8 @@ struct command {
     const char *summary;              /* one line */
     const char *notes;                /* paragraphs for its help, one a line; may be NULL */
     const struct option_row *options; /* up to a row without name and letter */
+    const struct option_row
+        *shared; /* a second such table, of options that several commands have; may be NULL */
     size_t settings_size;
     const void *defaults; /* NULL: all zero */
     /* The settings are filled; files are the arguments that are no options. Returns an exit code. */

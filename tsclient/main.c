@@ -12,7 +12,7 @@
 int main(int argc, char **argv)
 {
     static const struct command *const commands[] = {
-        &cmd_stamp, &cmd_verify, &cmd_show, &cmd_query, &cmd_reply, NULL,
+        &cmd_stamp, &cmd_verify, &cmd_show, &cmd_remove, &cmd_query, &cmd_reply, NULL,
     };
 
     if (!streams_hold()) {
