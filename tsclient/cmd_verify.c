@@ -8,12 +8,14 @@
 
 #include "tsa/base/now.h"
 #include "tsclient/anchors.h"
+#include "tsclient/catalog.h"
 #include "tsclient/detached.h"
 #include "tsclient/report.h"
 #include "tsclient/report_json.h"
 
 struct settings {
     const char *ca, *tsa_ca, *data;
+    struct option_list catalogs;
     struct option_time at;
     bool require_timestamp, lifetime, json, verbose, quiet;
 };
@@ -28,6 +30,10 @@ static const struct option_row options[] = {
     {"require-timestamp", 0, OPTION_FLAG, AT(require_timestamp), NULL,
      "Warn where there is no timestamp, as signtool's /tw.", 0, 0},
     {"lifetime", 0, OPTION_FLAG, AT(lifetime), NULL, "A timestamp does not outlive the signer's certificate.",
+     0, 0},
+    {"catalog", 0, OPTION_LIST, AT(catalogs), "FILE",
+     "The files are listed in this catalog, whose signatures count instead of their own. May be given "
+     "several times.",
      0, 0},
     {"data", 0, OPTION_TEXT, AT(data), "FILE",
      "The file that a .tsr or a detached signature is for. Without it: the name without its end (.tsr, "
@@ -44,6 +50,8 @@ struct run {
     const struct settings *settings;
     struct anchors anchors;
     struct policy_query query;
+    struct catalog catalogs[OPTION_LIST_MAX];
+    size_t num_catalogs;
     struct report_counts counts;
     bool fault;
 };
@@ -120,6 +128,60 @@ static void verify_tsr(struct run *run, const char *path)
     detached_close(&detached);
 }
 
+/* ---- files that a catalog signs ---- */
+
+static bool open_catalogs(struct run *run)
+{
+    const struct option_list *paths = &run->settings->catalogs;
+
+    for (; run->num_catalogs < paths->num; run->num_catalogs++) {
+        struct catalog *catalog = &run->catalogs[run->num_catalogs];
+
+        catalog_open(paths->text[run->num_catalogs], &run->query, catalog);
+        if (!catalog->judged) {
+            subject_close(&catalog->subject);
+            return false;
+        }
+        if (!run->settings->json) {
+            report_reasons(stderr, &catalog->subject, catalog->judged,
+                           run->settings->verbose ? SEVERITY_NOTE : SEVERITY_WARNING);
+        }
+    }
+    return true;
+}
+
+static void close_catalogs(struct run *run)
+{
+    while (run->num_catalogs > 0) {
+        catalog_close(&run->catalogs[--run->num_catalogs]);
+    }
+}
+
+static void verify_member(struct run *run, const char *path)
+{
+    const struct settings *settings = run->settings;
+    struct catalog_member member;
+    enum severity worst;
+
+    catalog_judge(path, run->catalogs, run->num_catalogs, &member);
+    worst = reasons_worst(&member.reasons);
+    if (settings->json) {
+        run->fault |= !report_json_print(catalog_json(&member));
+    } else {
+        if (settings->verbose && !settings->quiet) {
+            catalog_print(stdout, &member);
+        }
+        (void)fflush(stdout);
+        catalog_print_reasons(stderr, &member, settings->verbose ? SEVERITY_NOTE : SEVERITY_WARNING);
+        if (worst < SEVERITY_ERROR && !settings->quiet) {
+            (void)printf("Successfully verified: %s\n", path);
+        }
+    }
+    count(run, worst);
+}
+
+/* ---- the whole ---- */
+
 static int verdict(const struct run *run)
 {
     if (run->fault) {
@@ -127,6 +189,16 @@ static int verdict(const struct run *run)
         return EXIT_FAULT;
     }
     return run->counts.errors > 0 ? EXIT_NO : run->counts.warnings > 0 ? EXIT_WARNINGS : EXIT_DONE;
+}
+
+typedef void verify_fn(struct run *run, const char *path);
+
+static verify_fn *way_of(const struct run *run, const char *path)
+{
+    if (run->num_catalogs > 0) {
+        return verify_member;
+    }
+    return detached_is_name(path) ? verify_tsr : verify_file;
 }
 
 static int verify_all(struct run *run, char **files, size_t num_files)
@@ -140,13 +212,11 @@ static int verify_all(struct run *run, char **files, size_t num_files)
         .lifetime = settings->lifetime,
         .require_timestamp = settings->require_timestamp,
     };
-    for (size_t i = 0; i < num_files; i++) {
-        if (detached_is_name(files[i])) {
-            verify_tsr(run, files[i]);
-        } else {
-            verify_file(run, files[i]);
-        }
+    run->fault = !open_catalogs(run);
+    for (size_t i = 0; i < num_files && !run->fault; i++) {
+        way_of(run, files[i])(run, files[i]);
     }
+    close_catalogs(run);
     if (!settings->json && !settings->quiet && (settings->verbose || num_files > 1)) {
         (void)printf("\n");
         report_counts(stdout, "Verified", &run->counts);
@@ -165,6 +235,9 @@ static int run(const struct command *command, void *arg, char **files, size_t nu
     if (run.settings->data && num_files != 1) {
         return command_usage(command, "--data goes with one .tsr file or detached signature");
     }
+    if (run.settings->data && run.settings->catalogs.num > 0) {
+        return command_usage(command, "--data and --catalog exclude each other");
+    }
     if (anchors_load(run.settings->ca, run.settings->tsa_ca, &run.anchors)) {
         rc = verify_all(&run, files, num_files);
     }
@@ -182,6 +255,9 @@ const struct command cmd_verify = {
         "untrusted counts as none, with a warning.\n"
         "All signatures of a file are judged, nested ones too, and a file is good when every one is good, as "
         "`signtool verify /all` has it.\n"
+        "With --catalog a file must be listed in a catalog that is good: executables by their Authenticode "
+        "digest, "
+        "other files by all of their octets.\n"
         "NAME.tsr is a detached timestamp of NAME.\n"
         "Exit codes: 0 every file good, 1 at least one bad, 2 good with warnings, 64 wrong usage.",
     .options = options,

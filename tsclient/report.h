@@ -24,6 +24,9 @@ void report_chain(FILE *out, const struct bytes *certs, size_t num);
 /* report_file prints the long form: hash, chains, timestamps of every signature. */
 void report_file(FILE *out, const struct subject *subject, const struct policy_file *file);
 
+/* report_hash prints "Hash of file (sha256): HEX". */
+void report_hash(FILE *out, enum digest alg, struct bytes digest);
+
 /* report_signatures prints the part of it behind the name: hash, chains and timestamp of each signature. */
 void report_signatures(FILE *out, const struct policy_file *file);
 
