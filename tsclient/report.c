@@ -9,32 +9,56 @@
 
 #define NAME_MAX_SHOWN 200
 
-/* How many octets at the front of text a terminal would obey. text ends in a NUL, so looking ahead stops there. */
-static size_t obeyed_len(const unsigned char *text)
+/* What a terminal obeys: controls (C0, DEL, C1), and the marks that end a line or turn the direction of writing. */
+static bool is_obeyed(uint32_t code)
 {
-    if (text[0] < 0x20 || text[0] == 0x7f) {
-        return 1;
+    static const uint32_t ranges[][2] = {{0x01, 0x1f},     {0x7f, 0x9f},     {0x061c, 0x061c},
+                                         {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}};
+
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        if (code >= ranges[i][0] && code <= ranges[i][1]) {
+            return true;
+        }
     }
-    if (text[0] == 0xc2 && text[1] >= 0x80 && text[1] <= 0x9f) { /* C1 */
-        return 2;
+    return false;
+}
+
+/* One character of UTF-8 (RFC 3629); an octet that is part of none stands for itself, as old terminals take it. text ends in a NUL, so
+ * looking ahead stops there. */
+static size_t decode(const unsigned char *text, uint32_t *out)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t len = text[0] < 0xc2 ? 1 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : text[0] < 0xf5 ? 4 : 1;
+    uint32_t code = text[0] & (0x7fu >> len);
+
+    for (size_t i = 1; i < len; i++) {
+        if ((text[i] & 0xc0) != 0x80) {
+            len = 1;
+        }
+        code = code << 6 | (text[i] & 0x3fu);
     }
-    if (text[0] == 0xe2 && text[1] == 0x80 && text[2] >= 0xaa && text[2] <= 0xae) { /* U+202A .. U+202E */
-        return 3;
-    }
-    return text[0] == 0xe2 && text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9
-               ? 3
-               : 0; /* U+2066 .. U+2069 */
+    *out = len == 1 || code < least[len] ? text[0] : code;
+    return len == 1 || code < least[len] ? 1 : len;
 }
 
 char *report_safe(char *text)
 {
+    uint32_t code;
     size_t len;
 
-    for (char *at = text; *at; at += len ? len : 1) {
-        len = obeyed_len((const unsigned char *)at);
-        memset(at, '?', len);
+    for (char *at = text; *at; at += len) {
+        len = decode((const unsigned char *)at, &code);
+        if (is_obeyed(code)) {
+            memset(at, '?', len);
+        }
     }
     return text;
+}
+
+char *report_path(const char *path, char out[REPORT_PATH_MAX])
+{
+    (void)snprintf(out, REPORT_PATH_MAX, "%s", path);
+    return report_safe(out);
 }
 
 char *report_time(struct gentime time, char out[REPORT_TIME_MAX])
@@ -111,21 +135,15 @@ static void print_chain(FILE *out, const struct chain *chain, const struct cert 
 
 /* ---- the long form ---- */
 
-void report_hash(FILE *out, enum digest alg, struct bytes digest)
-{
-    char hex[2 * DIGEST_MAX + 1];
-
-    upper_hex(digest, hex, sizeof hex);
-    (void)fprintf(out, "Hash of file (%s): %s\n", digest_name(alg), hex);
-}
-
 static void print_hash(FILE *out, const struct spc_signature *signature)
 {
+    char hex[2 * DIGEST_MAX + 1];
     struct spc_indirect indirect;
 
     if (signature->cms.content_type == OID_SPC_INDIRECT_DATA &&
         spc_indirect_parse(signature->cms.content, &indirect) == RC_OK) {
-        report_hash(out, indirect.alg, indirect.digest);
+        upper_hex(indirect.digest, hex, sizeof hex);
+        (void)fprintf(out, "Hash of file (%s): %s\n", digest_name(indirect.alg), hex);
     }
 }
 
@@ -167,7 +185,9 @@ void report_signatures(FILE *out, const struct policy_file *file)
 
 void report_file(FILE *out, const struct subject *subject, const struct policy_file *file)
 {
-    (void)fprintf(out, "Verifying: %s\n\n", subject->path);
+    char path[REPORT_PATH_MAX];
+
+    (void)fprintf(out, "Verifying: %s\n\n", report_path(subject->path, path));
     report_signatures(out, file);
 }
 
@@ -211,21 +231,25 @@ static void print_cause(FILE *out, const struct policy_signature *signature, con
 static void print_reasons(FILE *out, const struct subject *subject, const struct reasons *reasons,
                           const struct policy_signature *signature, enum severity least)
 {
+    char path[REPORT_PATH_MAX], why[sizeof subject->why];
+
+    (void)report_path(subject->path, path);
+    (void)snprintf(why, sizeof why, "%s", subject->why);
     for (size_t i = 0; i < reasons->num; i++) {
         const struct reason_entry *entry = &reasons->list[i];
 
         if (entry->severity < least) {
             continue;
         }
-        (void)fprintf(out, "%s: %s: ", subject->path, report_severity(entry->severity));
+        (void)fprintf(out, "%s: %s: ", path, report_severity(entry->severity));
         if (signature && subject->spc && subject->spc->num > 1) {
             (void)fprintf(out, "signature %td: ", signature->spc - subject->spc->signatures);
         }
         (void)fprintf(out, "%s: %s", reason_word(entry->reason), reason_text(entry->reason));
         if (signature) {
             print_cause(out, signature, entry);
-        } else if (subject->why[0]) {
-            (void)fprintf(out, ": %s", subject->why);
+        } else if (why[0] && reasons_has(&subject->reasons, entry->reason)) {
+            (void)fprintf(out, ": %s", report_safe(why));
         }
         (void)fputc('\n', out);
     }
@@ -237,57 +261,6 @@ void report_reasons(FILE *out, const struct subject *subject, const struct polic
     print_reasons(out, subject, &file->own, NULL, least);
     for (size_t i = 0; i < file->num; i++) {
         print_reasons(out, subject, &file->signatures[i].reasons, &file->signatures[i], least);
-    }
-}
-
-/* ---- show ---- */
-
-static void show_stamp(FILE *out, const struct policy_stamp *stamp)
-{
-    char time[GENTIME_TEXT_MAX] = "?", name[NAME_MAX_SHOWN] = "not named", policy[OID_TEXT_MAX];
-    char serial[2 * TSP_SERIAL_MAX + 3];
-    size_t len;
-
-    if (stamp->kind == SPC_STAMP_NONE) {
-        (void)fprintf(out, "  timestamp:   none\n");
-        return;
-    }
-    if (stamp->report.has_time && gentime_build_iso(stamp->report.time, time, &len) != RC_OK) {
-        (void)snprintf(time, sizeof time, "?");
-    }
-    if (stamp->report.cert.der.len > 0) {
-        (void)cert_name(stamp->report.cert.subject, name, sizeof name);
-    }
-    (void)fprintf(out, "  timestamp:   %s, %s, %s, by %s\n", report_stamp_name(stamp->kind), time,
-                  digest_name(stamp->digest), report_safe(name));
-    if (stamp->kind == SPC_STAMP_RFC3161 && stamp->report.has_time) {
-        (void)fprintf(out, "  policy:      %s\n",
-                      oid_to_text(stamp->report.token.info.policy, policy, sizeof policy));
-        (void)fprintf(out, "  serial:      %s\n",
-                      bytes_to_hex(stamp->report.token.info.serial, serial, sizeof serial));
-    }
-}
-
-void report_show(FILE *out, const struct subject *subject, const struct policy_file *file)
-{
-    char name[NAME_MAX_SHOWN];
-
-    if (!subject->ops) {
-        return; /* there is a reason, and it says all that is known */
-    }
-    (void)fprintf(out, "%s: %s%s\n", subject->path, subject->ops->name,
-                  reasons_has(&subject->reasons, REASON_UNSIGNED) ? ", not signed" : "");
-    for (size_t i = 0; i < file->num; i++) {
-        const struct policy_signature *signature = &file->signatures[i];
-
-        (void)fprintf(out, "signature %zu%s\n", i, signature->spc->depth > 0 ? " (nested)" : "");
-        (void)snprintf(name, sizeof name, "not there");
-        if (signature->cert.der.len > 0) {
-            (void)cert_name(signature->cert.subject, name, sizeof name);
-        }
-        (void)fprintf(out, "  signer:      %s\n", report_safe(name));
-        (void)fprintf(out, "  digest:      %s\n", digest_name(signature->spc->cms.signer.digest));
-        show_stamp(out, &signature->stamp);
     }
 }
 

@@ -10,9 +10,14 @@
 
 #include "tsclient/policy.h"
 
-/* report_safe replaces, in place, what a terminal would obey: control characters (C0, DEL, C1) and the marks that turn the direction of
- * writing. Other UTF-8 stays. Returns text. */
+/* report_safe replaces, in place, what a terminal would obey: control characters (C0, DEL, C1) and the marks that end a line or turn the
+ * direction of writing. Other UTF-8 stays. Returns text. */
 char *report_safe(char *text);
+
+/* report_path copies the name of a file, made safe in that way, cut to what fits; returns out. The real name opens the file, this one is
+ * printed. */
+#define REPORT_PATH_MAX 4200
+char *report_path(const char *path, char out[REPORT_PATH_MAX]);
 
 /* report_time writes "Mon Jan 27 14:48:55 2014" (UTC); returns out. */
 #define REPORT_TIME_MAX 40
@@ -23,9 +28,6 @@ void report_chain(FILE *out, const struct bytes *certs, size_t num);
 
 /* report_file prints the long form: hash, chains, timestamps of every signature. */
 void report_file(FILE *out, const struct subject *subject, const struct policy_file *file);
-
-/* report_hash prints "Hash of file (sha256): HEX". */
-void report_hash(FILE *out, enum digest alg, struct bytes digest);
 
 /* report_signatures prints the part of it behind the name: hash, chains and timestamp of each signature. */
 void report_signatures(FILE *out, const struct policy_file *file);

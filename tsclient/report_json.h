@@ -12,9 +12,15 @@
 /* report_json_file makes the object of one file; verdict NULL is written as null (nothing was judged). NULL when out of memory. */
 json_t *report_json_file(const struct subject *subject, const struct policy_file *file, const char *verdict);
 
+/* report_json_catalog makes the object of a catalog's list, its members only where asked; null where the file is no catalog. */
+json_t *report_json_catalog(const struct subject *subject, bool with_members);
+
 /* report_json_stamp makes the object of one timestamp; null where there is none. */
 json_t *report_json_stamp(const struct policy_stamp *stamp);
 json_t *report_json_reasons(const struct reasons *reasons);
+
+/* report_json_time makes ISO 8601 in UTC, or null. */
+json_t *report_json_time(struct gentime time);
 
 /* report_json_text makes a string of what may be no UTF-8. */
 json_t *report_json_text(const char *text);
