@@ -7,7 +7,7 @@
  */
 #include "tsclient/container/pe.h"
 
-#include "tsa/wire/der.h"
+#include "tsa/wire/ber.h"
 #include "tsclient/container/pe_layout.h"
 
 size_t pe_num_entries(struct bytes file)
@@ -47,7 +47,7 @@ static enum rc get(struct bytes file, struct container_blobs *out)
     }
     for (size_t i = 0; i < pe.num_pkcs7; i++) {
         out->list[out->num++] = pe.pkcs7[i].der;
-        out->has_tail |= pe.pkcs7[i].tail.len > 0;
+        out->has_tail |= pe.pkcs7[i].hides;
     }
     return out->num > 0 ? RC_OK : RC_UNSIGNED;
 }
@@ -90,12 +90,13 @@ static void edit32(struct bytes file, struct edits *e, size_t at, uint32_t value
     }
 }
 
-/* The entry in the form of the old one: with its tail, and with or without the padding in dwLength. */
+/* The entry in the form of the old one: revision, tail, and with or without the padding in dwLength. Behind a tail dwLength never
+ * counts the padding, or the next reader would take that for a part of the tail. */
 static enum rc build_entry(const struct pe_entry *old, struct bytes signature, struct wbuf *w)
 {
     static const uint8_t zeros[8];
     size_t len = PE_ENTRY_HEADER + signature.len + old->tail.len;
-    size_t counted = old->unpadded ? len : len + pe_padding_of(len);
+    size_t counted = old->is_padded ? len + pe_padding_of(len) : len;
     uint8_t octets[4];
 
     if (signature.len > UINT32_MAX / 2 || counted > UINT32_MAX) {
@@ -103,7 +104,7 @@ static enum rc build_entry(const struct pe_entry *old, struct bytes signature, s
     }
     put32(octets, (uint32_t)counted);
     wbuf_put(w, bytes_of(octets, 4));
-    put32(octets, PE_REVISION_2 | (uint32_t)PE_TYPE_PKCS7 << 16);
+    put32(octets, old->revision | (uint32_t)PE_TYPE_PKCS7 << 16);
     wbuf_put(w, bytes_of(octets, 4));
     wbuf_put(w, signature);
     wbuf_put(w, old->tail);
@@ -131,7 +132,7 @@ static enum rc put_entry(struct bytes file, const struct pe_entry *old, struct b
 static enum rc append_table(struct bytes file, const struct pe *pe, struct bytes signature, struct edits *out)
 {
     static const uint8_t zeros[8];
-    const struct pe_entry none = {.at = file.len};
+    const struct pe_entry none = {.at = file.len, .revision = PE_REVISION, .is_padded = true};
     size_t padding = pe_padding_of(file.len);
     int64_t len = 0;
     enum rc rc;
@@ -157,7 +158,7 @@ static enum rc replace_entries(struct bytes file, const struct pe *pe, const str
     return rc != RC_OK ? rc : edits_rc(out);
 }
 
-/* One DER element each, as many as there are (or one where there is none); places in the file are 32 bits wide here. */
+/* One element each, as many as there are (or one where there is none); places in the file are 32 bits wide here. */
 static enum rc check_blobs(struct bytes file, const struct pe *pe, const struct container_blobs *blobs)
 {
     uint64_t end = file.len;
@@ -168,7 +169,7 @@ static enum rc check_blobs(struct bytes file, const struct pe *pe, const struct 
         return RC_UNSIGNED;
     }
     for (size_t i = 0; i < blobs->num; i++) {
-        rc = der_tlv_len(blobs->list[i], &len);
+        rc = ber_tlv_len(blobs->list[i], &len);
         if (rc != RC_OK || len != blobs->list[i].len) {
             return rc != RC_OK ? rc : RC_DER_TRAILING;
         }
@@ -178,6 +179,8 @@ static enum rc check_blobs(struct bytes file, const struct pe *pe, const struct 
     return end <= UINT32_MAX ? RC_OK : RC_TOO_LARGE;
 }
 
+/* A checksum of zero says that there is none, and stays: whoever takes a timestamp off again wants the octets of before. Any other
+ * is made right, also where it was wrong: it can't stay as it is, and nobody is helped by another wrong one. */
 static enum rc put(struct bytes file, const struct container_blobs *blobs, struct edits *out)
 {
     struct pe pe;
@@ -194,7 +197,7 @@ static enum rc put(struct bytes file, const struct container_blobs *blobs, struc
         rc = pe.table_len > 0 ? replace_entries(file, &pe, blobs, out)
                               : append_table(file, &pe, blobs->list[0], out);
     }
-    if (rc == RC_OK) {
+    if (rc == RC_OK && pe_get32(file, pe.checksum_at) != 0) {
         edit32(file, out, pe.checksum_at, pe_checksum_edited(file, &pe, out), "checksum");
     }
     return rc != RC_OK ? rc : edits_rc(out);
@@ -206,5 +209,6 @@ const struct container_ops pe_ops = {
     .check = check,
     .get = get,
     .digest = digest,
+    .check_pages = pe_check_pages,
     .put = put,
 };

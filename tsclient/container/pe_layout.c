@@ -7,11 +7,19 @@
 
 #include <string.h>
 
-#include "tsa/wire/der.h"
+#include "tsa/wire/ber.h"
 
-#define MAGIC_PE32    0x010b
-#define MAGIC_PE32P   0x020b
-#define MIN_DIRECTORY 5 /* entries that the directory must have to hold the security one */
+#define MAGIC_PE32     0x010b
+#define MAGIC_PE32P    0x020b
+#define MIN_DIRECTORY  5 /* entries that the directory must have to hold the security one */
+#define SECTION_HEADER 40
+
+#define REVISION_1                                                                                           \
+    0x0100 /* "only for purposes of verifying legacy Authenticode signatures": read, and kept */
+
+#define MACHINE_ALPHA   0x0184
+#define MACHINE_IA64    0x0200
+#define MACHINE_ALPHA64 0x0284
 
 uint16_t pe_get16(struct bytes b, size_t at)
 {
@@ -40,6 +48,12 @@ static bool is_zero(struct bytes b)
 
 /* ---- structure: each part gives NULL, or the sentence that says what is wrong ---- */
 
+static size_t page_len_of(uint16_t machine)
+{
+    return machine == MACHINE_ALPHA || machine == MACHINE_ALPHA64 || machine == MACHINE_IA64 ? 8192 : 4096;
+}
+
+/* The PE header may lie over the DOS header, or far behind it: Windows has no bound but the file's end. */
 const char *pe_read_headers(struct bytes file, struct pe *out)
 {
     size_t e, x;
@@ -49,7 +63,7 @@ const char *pe_read_headers(struct bytes file, struct pe *out)
         return "the file does not begin with a DOS header";
     }
     e = pe_get32(file, 0x3c);
-    if (e < 44 || e > file.len || file.len - e < 26) {
+    if (e > file.len || file.len - e < 26) {
         return "the DOS header points outside the file";
     }
     if (memcmp(file.data + e, "PE\0\0", 4) != 0) {
@@ -66,11 +80,17 @@ const char *pe_read_headers(struct bytes file, struct pe *out)
     if (pe_get16(file, e + 20) < 136 + x || pe_get32(file, e + 116 + x) < MIN_DIRECTORY) {
         return "the optional header has no room for a certificate table";
     }
+    out->page_len = page_len_of(pe_get16(file, e + 4));
+    out->num_sections = pe_get16(file, e + 6);
+    out->sections_at = e + 24 + pe_get16(file, e + 20);
+    out->headers_len = pe_get32(file, e + 84);
     out->checksum_at = e + 88;
     out->directory_at = e + 152 + x;
     return NULL;
 }
 
+/* Windows rejects a signature at any other place than a multiple of 8. Nor could one tell whether the padding that signing puts
+ * before the table was hashed. */
 static const char *read_table_place(struct bytes file, struct pe *out)
 {
     size_t at = pe_get32(file, out->directory_at), len = pe_get32(file, out->directory_at + 4);
@@ -92,27 +112,62 @@ static const char *read_table_place(struct bytes file, struct pe *out)
     return NULL;
 }
 
-/* The length that counts is the DER's: some signers count the padding in dwLength, some do not. */
+struct pe_section pe_section(struct bytes file, const struct pe *pe, size_t index)
+{
+    size_t at = pe->sections_at + index * SECTION_HEADER;
+
+    return (struct pe_section){.at = pe_get32(file, at + 20), .len = pe_get32(file, at + 16)};
+}
+
+/* A loader would map what lies in the certificate table, and no digest covers that. */
+static const char *check_sections(struct bytes file, const struct pe *pe)
+{
+    size_t end = pe->table_len > 0 ? pe->table_at : file.len;
+    struct pe_section section;
+
+    if (pe->sections_at > end || pe->num_sections > (end - pe->sections_at) / SECTION_HEADER) {
+        return pe->table_len > 0 ? "the certificate table lies within the headers"
+                                 : "the section table reaches beyond the end of the file";
+    }
+    for (size_t i = 0; pe->table_len > 0 && i < pe->num_sections; i++) {
+        section = pe_section(file, pe, i);
+        if (section.len > 0 && section.at + section.len > end) {
+            return "a section reaches into the certificate table";
+        }
+    }
+    return NULL;
+}
+
+static bool is_pkcs7(struct bytes file, size_t at)
+{
+    uint16_t revision = pe_get16(file, at + 4);
+
+    return (revision == REVISION_1 || revision == PE_REVISION) && pe_get16(file, at + 6) == PE_TYPE_PKCS7;
+}
+
+/* The length that counts is the element's: some signers count the padding in dwLength, some do not, and installers hide their
+ * own data behind it. */
 static const char *read_pkcs7(struct bytes file, size_t at, size_t room, struct pe *out)
 {
-    size_t counted = pe_get32(file, at), der_len;
-    struct bytes contents = bytes_of(file.data + at + PE_ENTRY_HEADER, counted - PE_ENTRY_HEADER);
+    size_t counted = pe_get32(file, at), len;
+    struct bytes contents = bytes_of(file.data + at + PE_ENTRY_HEADER, counted - PE_ENTRY_HEADER), rest;
     struct pe_entry *entry = &out->pkcs7[out->num_pkcs7];
 
     if (out->num_pkcs7 == CONTAINER_MAX_BLOBS) {
         return "the certificate table has more PKCS #7 entries than anybody signs with";
     }
-    if (der_tlv_len(contents, &der_len) != RC_OK) {
+    if (ber_tlv_len(contents, &len) != RC_OK) {
         return "the certificate table's PKCS #7 entry holds no DER element";
     }
-    *entry = (struct pe_entry){.at = at,
-                               .len = room,
-                               .unpadded = counted == PE_ENTRY_HEADER + der_len && counted % 8 != 0,
-                               .der = bytes_of(contents.data, der_len),
-                               .tail = bytes_of(contents.data + der_len, contents.len - der_len)};
-    if (is_zero(entry->tail)) {
-        entry->tail = BYTES_NONE;
-    }
+    rest = bytes_of(contents.data + len, contents.len - len);
+    *entry =
+        (struct pe_entry){.at = at,
+                          .len = room,
+                          .revision = pe_get16(file, at + 4),
+                          .der = bytes_of(contents.data, len),
+                          .is_padded = is_zero(rest) && rest.len == pe_padding_of(PE_ENTRY_HEADER + len),
+                          .hides = !is_zero(bytes_of(contents.data + len, room - PE_ENTRY_HEADER - len))};
+    entry->tail = entry->is_padded ? BYTES_NONE : rest;
     out->num_pkcs7++;
     return NULL;
 }
@@ -128,7 +183,7 @@ static const char *read_entries(struct bytes file, struct pe *out)
             return "an entry of the certificate table has an impossible length";
         }
         room = len + pe_padding_of(len) < end - at ? len + pe_padding_of(len) : end - at;
-        if (pe_get16(file, at + 4) == PE_REVISION_2 && pe_get16(file, at + 6) == PE_TYPE_PKCS7) {
+        if (is_pkcs7(file, at)) {
             why = read_pkcs7(file, at, room, out);
             if (why) {
                 return why;
@@ -150,6 +205,9 @@ const char *pe_parse(struct bytes file, struct pe *out)
     why = pe_read_headers(file, out);
     if (!why) {
         why = read_table_place(file, out);
+    }
+    if (!why) {
+        why = check_sections(file, out);
     }
     if (!why && out->table_len > 0) {
         why = read_entries(file, out);

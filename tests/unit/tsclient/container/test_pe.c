@@ -21,23 +21,6 @@
 
 /* ---- plain reimplementations ---- */
 
-static uint32_t plain_checksum(struct bytes file, size_t checksum_at)
-{
-    uint32_t sum = 0;
-
-    for (size_t i = 0; i < file.len; i += 2) {
-        uint32_t word = 0;
-
-        for (size_t k = 0; k < 2 && i + k < file.len; k++) {
-            bool own = i + k >= checksum_at && i + k < checksum_at + 4;
-            word |= own ? 0u : (uint32_t)file.data[i + k] << 8 * k;
-        }
-        sum += word;
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    return sum + (uint32_t)file.len;
-}
-
 /* Removes the octets that do not count, pads, hashes. */
 static void plain_digest(struct bytes file, const struct make_pe *m, size_t table_at, uint8_t out[DIGEST_MAX])
 {
@@ -144,15 +127,13 @@ static void check_one(const struct make_pe *m)
     assert_signature(wbuf_bytes(&first), wbuf_bytes(&one));
     assert_digest(wbuf_bytes(&first), digest);
     assert_int_equal(first.len % 8, 0);
-    assert_int_equal(pe_checksum(wbuf_bytes(&first)),
-                     plain_checksum(wbuf_bytes(&first), make_pe_checksum_at(m)));
+    assert_int_equal(pe_checksum(wbuf_bytes(&first)), make_pe_checksum(wbuf_bytes(&first), m));
     assert_int_equal(num_edits(wbuf_bytes(&first), wbuf_bytes(&one)), 0);
 
     put(&second, wbuf_bytes(&first), wbuf_bytes(&two), m);
     assert_signature(wbuf_bytes(&second), wbuf_bytes(&two));
     assert_digest(wbuf_bytes(&second), digest);
-    assert_int_equal(pe_checksum(wbuf_bytes(&second)),
-                     plain_checksum(wbuf_bytes(&second), make_pe_checksum_at(m)));
+    assert_int_equal(pe_checksum(wbuf_bytes(&second)), make_pe_checksum(wbuf_bytes(&second), m));
     wbuf_clear(&file);
     put(&file, wbuf_bytes(&second), wbuf_bytes(&one), m);
     assert_true(bytes_equal(wbuf_bytes(&file), wbuf_bytes(&first)));
@@ -172,7 +153,11 @@ static void put_then_get(void **state)
     for (size_t plus = 0; plus < 2; plus++) {
         for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
             for (size_t len = 0; len < 20; len++) {
-                struct make_pe m = {.plus = plus, .e = places[i], .body_len = len, .seed = (unsigned)len};
+                struct make_pe m = {.plus = plus,
+                                    .e = places[i],
+                                    .body_len = len,
+                                    .seed = (unsigned)len,
+                                    .right_checksum = true};
                 check_one(&m);
             }
         }
@@ -180,46 +165,6 @@ static void put_then_get(void **state)
 }
 
 /* ---- tables made by hand ---- */
-
-struct entry {
-    uint16_t revision, type;
-    struct bytes der;
-    struct bytes tail;
-    bool unpadded;
-};
-
-static void append_entry(struct wbuf *w, const struct entry *entry)
-{
-    size_t len = 8 + entry->der.len + entry->tail.len, padded = (len + 7) & ~(size_t)7;
-    uint8_t header[8];
-
-    make_pe_set(header, (uint32_t)(entry->unpadded ? len : padded), 4);
-    make_pe_set(header + 4, entry->revision, 2);
-    make_pe_set(header + 6, entry->type, 2);
-    wbuf_put(w, bytes_of(header, 8));
-    wbuf_put(w, entry->der);
-    wbuf_put(w, entry->tail);
-    while (len++ < padded) {
-        wbuf_put_u8(w, 0);
-    }
-}
-
-static void with_table(struct wbuf *w, const struct make_pe *m, const struct entry *entries, size_t num)
-{
-    size_t at;
-
-    wbuf_init(w, LIMIT);
-    make_pe(w, m);
-    while (w->len % 8) {
-        wbuf_put_u8(w, 0);
-    }
-    at = w->len;
-    for (size_t i = 0; i < num; i++) {
-        append_entry(w, &entries[i]);
-    }
-    make_pe_set(w->data + make_pe_directory_at(m), (uint32_t)at, 4);
-    make_pe_set(w->data + make_pe_directory_at(m) + 4, (uint32_t)(w->len - at), 4);
-}
 
 /* Both signatures at once; one alone, of two, is refused. */
 static void put_two(struct wbuf *out, struct bytes file, struct bytes first, struct bytes second)
@@ -244,26 +189,25 @@ static void put_two(struct wbuf *out, struct bytes file, struct bytes first, str
 
 static void only_pkcs7_entries_change(void **state)
 {
-    const struct make_pe m = {.plus = true, .body_len = 100};
+    const struct make_pe m = {.plus = true, .body_len = 100, .right_checksum = true};
     struct wbuf a, b, c, file, out, expected;
 
     (void)state;
     some_der(&a, 33, 0xa1);
     some_der(&b, 50, 0xb2);
     some_der(&c, 90, 0xc3);
-    struct entry entries[] = {
+    struct make_pe_entry entries[] = {
         {.revision = 0x0200, .type = 1, .der = wbuf_bytes(&a)},
-        {.revision = 0x0100, .type = 2, .der = wbuf_bytes(&a), .unpadded = true},
+        {.revision = 0x0300, .type = 2, .der = wbuf_bytes(&a), .unpadded = true},
         {.revision = 0x0200, .type = 2, .der = wbuf_bytes(&b)},
         {.revision = 0x0200, .type = 2, .der = wbuf_bytes(&a)},
     };
-    with_table(&file, &m, entries, 4);
+    make_pe_signed(&file, LIMIT, &m, entries, 4);
     assert_int_equal(pe_num_entries(wbuf_bytes(&file)), 4);
     put_two(&out, wbuf_bytes(&file), wbuf_bytes(&c), wbuf_bytes(&b));
     entries[2].der = wbuf_bytes(&c);
     entries[3].der = wbuf_bytes(&b);
-    with_table(&expected, &m, entries, 4);
-    make_pe_set(expected.data + make_pe_checksum_at(&m), pe_checksum(wbuf_bytes(&expected)), 4);
+    make_pe_signed(&expected, LIMIT, &m, entries, 4);
     assert_true(bytes_equal(wbuf_bytes(&out), wbuf_bytes(&expected)));
     wbuf_clear(&a);
     wbuf_clear(&b);
@@ -273,35 +217,35 @@ static void only_pkcs7_entries_change(void **state)
     wbuf_clear(&expected);
 }
 
-/* What an entry looks like stays: dwLength without padding, octets that an installer hid behind the DER. */
+/* What an entry looks like stays: dwLength without padding, octets that an installer hid behind the DER. Of these none gets lost
+ * and none comes to them, so that dwLength tells from then on where they end. */
 static void the_form_of_an_entry_stays(void **state)
 {
-    const struct make_pe m = {.body_len = 64};
-    struct wbuf a, b, file, out, expected;
+    const struct make_pe m = {.body_len = 64, .right_checksum = true};
+    struct wbuf a, b, file, out, expected, back;
 
     (void)state;
     some_der(&a, 35, 0xa1);
     some_der(&b, 151, 0xb2);
     for (unsigned form = 0; form < 4; form++) {
-        struct entry entry = {.revision = 0x0200, .type = 2, .der = wbuf_bytes(&a), .unpadded = form & 1};
+        struct make_pe_entry entry = {.der = wbuf_bytes(&a), .unpadded = form & 1};
 
-        if (form & 2) {
-            entry.tail = bytes_of("\0\0tag", 5);
+        if (form & 2) { /* where dwLength counts it, nobody can tell the padding from the tail: both stay */
+            entry.tail = bytes_of("\0\0tag\0\0\0\0\0\0", form & 1 ? 5 : 5 + (-(8 + a.len + 5) & 7u));
         }
-        with_table(&file, &m, &entry, 1);
+        make_pe_signed(&file, LIMIT, &m, &entry, 1);
         put(&out, wbuf_bytes(&file), wbuf_bytes(&b), &m);
         assert_signature(wbuf_bytes(&out), wbuf_bytes(&b));
         entry.der = wbuf_bytes(&b);
-        if (form == 2) { /* where dwLength counts it, nobody can tell the padding from the tail: both stay */
-            entry.tail = bytes_of("\0\0tag\0\0\0\0\0\0", 5 + (-(8 + a.len + 5) & 7u));
-        }
-        entry.unpadded = form == 1; /* with a tail the padding is counted */
-        with_table(&expected, &m, &entry, 1);
-        make_pe_set(expected.data + make_pe_checksum_at(&m), pe_checksum(wbuf_bytes(&expected)), 4);
+        entry.unpadded = form != 0;
+        make_pe_signed(&expected, LIMIT, &m, &entry, 1);
         assert_true(bytes_equal(wbuf_bytes(&out), wbuf_bytes(&expected)));
+        put(&back, wbuf_bytes(&out), wbuf_bytes(&a), &m);
+        assert_true(bytes_equal(wbuf_bytes(&back), wbuf_bytes(&file)));
         wbuf_clear(&file);
         wbuf_clear(&out);
         wbuf_clear(&expected);
+        wbuf_clear(&back);
     }
     wbuf_clear(&a);
     wbuf_clear(&b);
@@ -317,8 +261,8 @@ static void data_behind_the_table(void **state)
 
     (void)state;
     some_der(&a, 35, 0xa1);
-    const struct entry entry = {.revision = 0x0200, .type = 2, .der = wbuf_bytes(&a)};
-    with_table(&file, &m, &entry, 1);
+    const struct make_pe_entry entry = {.revision = 0x0200, .type = 2, .der = wbuf_bytes(&a)};
+    make_pe_signed(&file, LIMIT, &m, &entry, 1);
     assert_int_equal(pe_ops.digest(wbuf_bytes(&file), DIGEST_SHA256, digest), RC_OK);
     wbuf_put_text(&file, "appended");
     assert_int_equal(one_blob_get(&pe_ops, wbuf_bytes(&file), &got), RC_OK);
@@ -343,10 +287,12 @@ static void malformed(void **state)
         uint32_t value;
     } rows[] = {
         {"does not begin", 0, '0', 0x00905a4e},    {"points outside", 0x3c, '0', 0xffffffff},
-        {"points outside", 0x3c, '0', 43},         {"points outside", 0x3c, '0', 0x7fffffff},
+        {"no PE header", 0x3c, '0', 43},           {"points outside", 0x3c, '0', 0x7fffffff},
         {"no PE header", 0, 'e', 0x00014550},      {"neither PE32", 24, 'e', 0x0107},
         {"no room for", 20, 'e', 0x00220087},      {"no room for", 116, 'e', 4},
         {"within the headers", 0, 'd', 0x88},      {"beyond the end", 0, 'd', 0xfffffff8},
+        {"within the headers", 0, 'd', 0},         {"within the headers", 6, 'e', 0xffffffff},
+        {"into the", 24 + 224 + 16, 'e', 65},      {"into the", 24 + 224 + 20, 'e', 0xffffffff},
         {"beyond the end", 4, 'd', 0xffffffff},    {"multiple of 8", 0, 'd', 0x23c},
         {"impossible length", 0, 't', 7},          {"impossible length", 0, 't', 0},
         {"impossible length", 0, 't', 0xffffffff}, {"no DER element", 8, 't', 0xa1a18404},
@@ -358,13 +304,13 @@ static void malformed(void **state)
 
     (void)state;
     some_der(&a, 30, 0xa1);
-    const struct entry entry = {.revision = 0x0200, .type = 2, .der = wbuf_bytes(&a)};
+    const struct make_pe_entry entry = {.revision = 0x0200, .type = 2, .der = wbuf_bytes(&a)};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint8_t digest[DIGEST_MAX];
         const char *why;
         size_t base;
 
-        with_table(&file, &m, &entry, 1);
+        make_pe_signed(&file, LIMIT, &m, &entry, 1);
         assert_int_equal(pe_ops.check(wbuf_bytes(&file), &why), RC_OK);
         base = rows[i].base == 'e'   ? make_pe_e(&m)
                : rows[i].base == 'd' ? make_pe_directory_at(&m)
@@ -389,8 +335,8 @@ static void every_cut(void **state)
 
     (void)state;
     some_der(&a, 30, 0xa1);
-    const struct entry entry = {.revision = 0x0200, .type = 2, .der = wbuf_bytes(&a)};
-    with_table(&file, &m, &entry, 1);
+    const struct make_pe_entry entry = {.revision = 0x0200, .type = 2, .der = wbuf_bytes(&a)};
+    make_pe_signed(&file, LIMIT, &m, &entry, 1);
     for (size_t len = 0; len < file.len; len++) {
         uint8_t *cut = malloc(len ? len : 1), digest[DIGEST_MAX];
         struct bytes got, in = {cut, len};
