@@ -155,17 +155,18 @@ struct tally {
 
 static void handle(const struct batch *batch, const char *path, struct tally *tally)
 {
-    char *target = target_of(batch, path);
+    char *target = target_of(batch, path), shown[REPORT_PATH_MAX];
     struct rewrite_result result;
 
     batch->run(batch->arg, path, target, &result);
+    (void)report_path(path, shown);
     tally->outcomes[result.outcome]++;
     if (!result.file) {
         tally->fault = true;
     } else if (batch->settings->json) {
-        tally->fault |= !print_json(batch, path, &result);
+        tally->fault |= !print_json(batch, shown, &result);
     } else {
-        print_text(batch, path, &result);
+        print_text(batch, shown, &result);
     }
     rewrite_result_clear(&result);
     free(target);

@@ -22,6 +22,7 @@ static int show_file(const struct settings *settings, const char *path)
 {
     struct policy_file *file;
     struct subject subject;
+    char shown[REPORT_PATH_MAX];
     bool is_unsigned;
     int rc = EXIT_DONE;
 
@@ -39,7 +40,8 @@ static int show_file(const struct settings *settings, const char *path)
             rc = EXIT_NO;
         }
         if (reasons_has(&subject.reasons, REASON_UNSUPPORTED_FORMAT) && detached_is_name(path)) {
-            (void)fprintf(stderr, "%s: a detached timestamp is shown by: tsclient reply\n", path);
+            (void)fprintf(stderr, "%s: a detached timestamp is shown by: tsclient reply\n",
+                          report_path(path, shown));
         }
     }
     policy_free(file);

@@ -74,7 +74,7 @@ static void print_text(const struct run *run, const struct subject *subject, con
     (void)fflush(stdout);
     report_reasons(stderr, subject, file, settings->verbose ? SEVERITY_NOTE : SEVERITY_WARNING);
     if (worst < SEVERITY_ERROR && !settings->quiet) {
-        (void)printf("Successfully verified: %s\n", subject->path);
+        report_verified(stdout, subject->path);
     }
 }
 
@@ -121,7 +121,7 @@ static void verify_tsr(struct run *run, const char *path)
         (void)fflush(stdout);
         detached_print_reasons(stderr, &detached, run->settings->verbose ? SEVERITY_NOTE : SEVERITY_WARNING);
         if (reasons_worst(&detached.reasons) < SEVERITY_ERROR && !run->settings->quiet) {
-            (void)printf("Successfully verified: %s\n", path);
+            report_verified(stdout, path);
         }
     }
     count(run, reasons_worst(&detached.reasons));
@@ -174,7 +174,7 @@ static void verify_member(struct run *run, const char *path)
         (void)fflush(stdout);
         catalog_print_reasons(stderr, &member, settings->verbose ? SEVERITY_NOTE : SEVERITY_WARNING);
         if (worst < SEVERITY_ERROR && !settings->quiet) {
-            (void)printf("Successfully verified: %s\n", path);
+            report_verified(stdout, path);
         }
     }
     count(run, worst);

@@ -238,14 +238,16 @@ void detached_print_reasons(FILE *out, const struct detached *detached, enum sev
 {
     static const char *const words[] = {"note", "warning", "error"};
     const struct reasons *reasons = &detached->reasons;
+    char path[REPORT_PATH_MAX];
 
+    (void)report_path(detached->path, path);
     for (size_t i = 0; i < reasons->num; i++) {
         const struct reason_entry *entry = &reasons->list[i];
 
         if (entry->severity < least) {
             continue;
         }
-        (void)fprintf(out, "%s: %s: %s", detached->path, words[entry->severity], reason_word(entry->reason));
+        (void)fprintf(out, "%s: %s: %s", path, words[entry->severity], reason_word(entry->reason));
         if (i == 0 && detached->why[0]) {
             (void)fprintf(out, ": %s\n", detached->why);
         } else {

@@ -39,9 +39,13 @@ static struct signed_file find_file(const struct subject *subject)
 static enum rc compare_digest(const struct signed_file *file, const struct spc_indirect *indirect)
 {
     uint8_t digest[DIGEST_MAX];
-    enum rc rc = file->ops && file->ops->digest ? file->ops->digest(file->bytes, indirect->alg, digest)
-                                                : digest_compute(indirect->alg, &file->bytes, 1, digest);
+    enum rc rc;
 
+    if (indirect->is_package) { /* the digests of its parts are not read here */
+        return RC_FORMAT_UNKNOWN;
+    }
+    rc = file->ops && file->ops->digest ? file->ops->digest(file->bytes, indirect->alg, digest)
+                                        : digest_compute(indirect->alg, &file->bytes, 1, digest);
     if (rc == RC_OK && !bytes_equal(bytes_of(digest, digest_len(indirect->alg)), indirect->digest)) {
         rc = RC_SPC_DIGEST;
     }
@@ -76,6 +80,8 @@ static void check_indirect(const struct subject *subject, struct policy_signatur
     }
     if (rc == RC_SPC_NO_DATA) {
         reasons_add(&out->reasons, REASON_CONTENT_MISSING, rc);
+    } else if (rc == RC_FORMAT_UNKNOWN) {
+        reasons_add(&out->reasons, REASON_UNSUPPORTED_FORMAT, rc);
     } else if (rc == RC_FORMAT_TRAILER || rc == RC_SPC_DIGEST) {
         reasons_add(&out->reasons, REASON_DIGEST_MISMATCH, rc);
     } else if (rc != RC_OK) {

@@ -135,15 +135,21 @@ static void print_chain(FILE *out, const struct chain *chain, const struct cert 
 
 /* ---- the long form ---- */
 
-static void print_hash(FILE *out, const struct spc_signature *signature)
+void report_hash(FILE *out, enum digest alg, struct bytes digest)
 {
     char hex[2 * DIGEST_MAX + 1];
+
+    upper_hex(digest, hex, sizeof hex);
+    (void)fprintf(out, "Hash of file (%s): %s\n", digest_name(alg), hex);
+}
+
+static void print_hash(FILE *out, const struct spc_signature *signature)
+{
     struct spc_indirect indirect;
 
     if (signature->cms.content_type == OID_SPC_INDIRECT_DATA &&
-        spc_indirect_parse(signature->cms.content, &indirect) == RC_OK) {
-        upper_hex(indirect.digest, hex, sizeof hex);
-        (void)fprintf(out, "Hash of file (%s): %s\n", digest_name(indirect.alg), hex);
+        spc_indirect_parse(signature->cms.content, &indirect) == RC_OK && !indirect.is_package) {
+        report_hash(out, indirect.alg, indirect.digest);
     }
 }
 
@@ -189,6 +195,13 @@ void report_file(FILE *out, const struct subject *subject, const struct policy_f
 
     (void)fprintf(out, "Verifying: %s\n\n", report_path(subject->path, path));
     report_signatures(out, file);
+}
+
+void report_verified(FILE *out, const char *path)
+{
+    char shown[REPORT_PATH_MAX];
+
+    (void)fprintf(out, "Successfully verified: %s\n", report_path(path, shown));
 }
 
 /* ---- reasons ---- */

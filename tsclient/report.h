@@ -29,11 +29,17 @@ void report_chain(FILE *out, const struct bytes *certs, size_t num);
 /* report_file prints the long form: hash, chains, timestamps of every signature. */
 void report_file(FILE *out, const struct subject *subject, const struct policy_file *file);
 
+/* report_hash prints "Hash of file (sha256): HEX". */
+void report_hash(FILE *out, enum digest alg, struct bytes digest);
+
 /* report_signatures prints the part of it behind the name: hash, chains and timestamp of each signature. */
 void report_signatures(FILE *out, const struct policy_file *file);
 
 /* report_severity gives "note", "warning", "error". */
 const char *report_severity(enum severity severity);
+
+/* report_verified prints "Successfully verified: PATH". */
+void report_verified(FILE *out, const char *path);
 
 /* report_reasons prints one line for each reason of at least that severity, with what is known of its cause. */
 void report_reasons(FILE *out, const struct subject *subject, const struct policy_file *file,

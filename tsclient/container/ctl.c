@@ -297,7 +297,7 @@ enum rc ctl_member_digest(const struct ctl_member *member, enum digest *out_alg,
         return *out_alg == DIGEST_NONE ? RC_CTL_MALFORMED : RC_OK;
     }
     *out_alg = member->indirect.alg;
-    if (member->indirect.alg == DIGEST_NONE) {
+    if (member->indirect.alg == DIGEST_NONE || member->indirect.is_package) {
         return RC_DIGEST_UNKNOWN;
     }
     memcpy(out_digest, member->indirect.digest.data, member->indirect.digest.len);

@@ -36,7 +36,8 @@ enum rc spc_indirect_parse(struct bytes contents, struct spc_indirect *out)
     if (out->alg == DIGEST_NONE) {
         return RC_DIGEST_UNKNOWN;
     }
-    return out->digest.len == digest_len(out->alg) ? RC_OK : RC_SPC_CONTENT;
+    out->is_package = bytes_starts_with(out->digest, bytes_str("APPX"));
+    return out->is_package || out->digest.len == digest_len(out->alg) ? RC_OK : RC_SPC_CONTENT;
 }
 
 /* ---- the signatures ---- */

@@ -16,6 +16,7 @@ struct spc_indirect {
     struct bytes data;  /* its value with tag; empty when absent */
     enum digest alg;
     struct bytes digest;
+    bool is_package; /* an MSIX package: "APPX", then a digest of each of its parts, each with a name */
 };
 /* spc_indirect_parse reads the contents octets of the signed content. RC_SPC_CONTENT, RC_DIGEST_UNKNOWN. */
 enum rc spc_indirect_parse(struct bytes contents, struct spc_indirect *out) MUST_CHECK;
