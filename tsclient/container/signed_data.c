@@ -166,10 +166,12 @@ struct difference {
     size_t at;            /* where it stands in the file */
 };
 
-static void exchange(struct difference *d, struct bytes before, struct bytes after, const char *what)
+/* Exchanges len octets at place, which may be none, for others. */
+static void exchange(struct difference *d, const uint8_t *place, size_t len, struct bytes after,
+                     const char *what)
 {
-    if (!bytes_equal(before, after)) {
-        edits_add(d->out, d->at + (size_t)(before.data - d->start), before.len, after, what);
+    if (!bytes_equal(bytes_of(place, len), after)) {
+        edits_add(d->out, d->at + (size_t)(place - d->start), len, after, what);
     }
 }
 
@@ -201,25 +203,27 @@ static bool split_first(struct bytes children, struct bytes *out_first, struct b
 
 static void compare(struct difference *d, struct bytes before, struct bytes after, unsigned depth);
 
-/* One child came, one went, or both sides' first children differ within themselves; anything else is exchanged as a whole. */
-static void compare_children(struct difference *d, struct bytes before, struct bytes after, unsigned depth)
+/* The children start at place. One came, one went, or the first of both sides differ within; anything else is exchanged as a whole. */
+static void compare_children(struct difference *d, const uint8_t *place, struct bytes before,
+                             struct bytes after, unsigned depth)
 {
     struct bytes old_first, old_rest, new_first, new_rest;
 
     while (split_first(before, &old_first, &old_rest) && split_first(after, &new_first, &new_rest)) {
         if (bytes_equal(old_rest, after)) {
-            exchange(d, old_first, BYTES_NONE, "signature");
+            exchange(d, place, old_first.len, BYTES_NONE, "signature");
             return;
         }
         if (bytes_equal(before, new_rest)) {
-            exchange(d, bytes_of(before.data, 0), new_first, "signature");
+            exchange(d, place, 0, new_first, "signature");
             return;
         }
         compare(d, old_first, new_first, depth);
+        place += old_first.len;
         before = old_rest;
         after = new_rest;
     }
-    exchange(d, before, after, "signature");
+    exchange(d, place, before.len, after, "signature");
 }
 
 static void compare(struct difference *d, struct bytes before, struct bytes after, unsigned depth)
@@ -232,11 +236,11 @@ static void compare(struct difference *d, struct bytes before, struct bytes afte
     if (depth == DER_MAX_DEPTH || before.data[0] != after.data[0] ||
         !open_element(before, &old_header, &old_contents) ||
         !open_element(after, &new_header, &new_contents)) {
-        exchange(d, before, after, "signature");
+        exchange(d, before.data, before.len, after, "signature");
         return;
     }
-    exchange(d, old_header, new_header, "lengths");
-    compare_children(d, old_contents, new_contents, depth + 1);
+    exchange(d, before.data, old_header.len, new_header, "lengths");
+    compare_children(d, before.data + old_header.len, old_contents, new_contents, depth + 1);
 }
 
 enum rc signed_data_put(struct bytes in, size_t at, const struct container_blobs *blobs, struct edits *out)
