@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tsclient/container/container.h"
+#include "tsclient/container/pe_pages_put.h"
 #include "tsclient/container/utf16.h"
 
 #define LIST_ID_LEN 16
@@ -427,8 +428,28 @@ enum rc ctl_build_measure(struct bytes file, struct ctl_build_member *out)
 
     out->kind = kind_of(ops);
     if (out->kind == CTL_KIND_FLAT) {
+        if (bytes_starts_with(file, bytes_str("MSCF"))) {
+            return RC_FORMAT_UNKNOWN;
+        }
         ops = NULL;
     }
     rc = measure(ops, file, DIGEST_SHA1, out->sha1);
     return rc == RC_OK ? measure(ops, file, DIGEST_SHA256, out->sha256) : rc;
+}
+
+enum rc ctl_build_pages(struct bytes file, unsigned version, struct wbuf *storage,
+                        struct ctl_build_member *out)
+{
+    enum digest alg = version == 1 ? DIGEST_SHA1 : DIGEST_SHA256;
+    size_t num;
+    enum rc rc;
+
+    if (out->kind != CTL_KIND_PE) {
+        return RC_OK;
+    }
+    rc = pe_pages_put(file, alg, storage, &num);
+    if (rc == RC_OK) {
+        out->pages = (struct spc_pages){.alg = alg, .entries = wbuf_bytes(storage), .num = num};
+    }
+    return rc;
 }

@@ -34,8 +34,14 @@ struct ctl_build {
 };
 
 /* ctl_build_measure fills kind and digests of a file: the Authenticode digest of an image (or a cabinet), that of all octets else.
- * RC_FORMAT_* where the structure is damaged or data stand behind a signature. */
+ * RC_FORMAT_* where the structure is damaged or data stand behind a signature; RC_FORMAT_UNKNOWN for a cabinet whose digest nobody here
+ * knows, since listed by all its octets it would not be found. */
 enum rc ctl_build_measure(struct bytes file, struct ctl_build_member *out) MUST_CHECK;
+
+/* ctl_build_pages adds page hashes of an image (one that is none stays as it is) in the digest of that version of catalog; storage, which
+ * holds them, must live as long. RC_FORMAT_MALFORMED. */
+enum rc ctl_build_pages(struct bytes file, unsigned version, struct wbuf *storage,
+                        struct ctl_build_member *out) MUST_CHECK;
 
 /* ctl_build writes the catalog. RC_CTL_MALFORMED for another version, an unknown kind or too many attributes; RC_TIME_RANGE,
  * RC_TOO_LARGE, RC_NO_MEMORY. */
