@@ -42,6 +42,42 @@ bool anchors_load(const char *ca, const char *tsa_ca, struct anchors *out)
     return true;
 }
 
+static enum rc add_crl(struct anchors *anchors, struct bytes der)
+{
+    enum rc rc = chain_anchors_add_crl(anchors->signers, der);
+
+    if (rc == RC_OK && anchors->authorities != anchors->signers) {
+        rc = chain_anchors_add_crl(anchors->authorities, der);
+    }
+    return rc;
+}
+
+bool anchors_add_crls(const char *const *paths, size_t num, struct anchors *anchors)
+{
+    struct certfile file;
+    enum rc rc = RC_OK;
+
+    for (size_t i = 0; i < num; i++) {
+        errno = 0;
+        rc = certfile_read(paths[i], &file);
+        if (rc == RC_OK && file.num_crls == 0) {
+            rc = RC_NOT_FOUND;
+        }
+        for (size_t k = 0; rc == RC_OK && k < file.num_crls; k++) {
+            rc = add_crl(anchors, file.crls[k]);
+        }
+        certfile_clear(&file);
+        if (rc != RC_OK) {
+            (void)fprintf(stderr, "tsclient: --crl %s: %s\n", paths[i],
+                          rc == RC_NOT_FOUND          ? "there is no revocation list"
+                          : rc == RC_IO && errno != 0 ? strerror(errno)
+                                                      : rc_text(rc));
+            return false;
+        }
+    }
+    return true;
+}
+
 void anchors_clear(struct anchors *anchors)
 {
     if (anchors->authorities != anchors->signers) {

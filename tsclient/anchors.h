@@ -15,6 +15,9 @@ struct anchors {
 /* anchors_load reads ca (file or folder) for both and tsa_ca for timestamps; either may be NULL: then tsa_ca is ca, and ca the
  * system's store. On failure tells on standard error and gives false. Free with anchors_clear in any case. */
 bool anchors_load(const char *ca, const char *tsa_ca, struct anchors *out);
+
+/* anchors_add_crls adds the revocation lists of files to both sets. The same on failure. */
+bool anchors_add_crls(const char *const *paths, size_t num, struct anchors *anchors);
 void anchors_clear(struct anchors *anchors);
 
 #endif

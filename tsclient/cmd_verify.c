@@ -15,7 +15,7 @@
 
 struct settings {
     const char *ca, *tsa_ca, *data;
-    struct option_list catalogs;
+    struct option_list catalogs, crls;
     struct option_time at;
     bool require_timestamp, lifetime, json, verbose, quiet;
 };
@@ -34,6 +34,10 @@ static const struct option_row options[] = {
     {"catalog", 0, OPTION_LIST, AT(catalogs), "FILE",
      "The files are listed in this catalog, whose signatures count instead of their own. May be given "
      "several times.",
+     0, 0},
+    {"crl", 0, OPTION_LIST, AT(crls), "FILE",
+     "Take the certificates of this list as revoked, PEM or DER; what was signed before stays good. May be "
+     "given several times.",
      0, 0},
     {"data", 0, OPTION_TEXT, AT(data), "FILE",
      "The file that a .tsr or a detached signature is for. Without it: the name without its end (.tsr, "
@@ -238,7 +242,8 @@ static int run(const struct command *command, void *arg, char **files, size_t nu
     if (run.settings->data && run.settings->catalogs.num > 0) {
         return command_usage(command, "--data and --catalog exclude each other");
     }
-    if (anchors_load(run.settings->ca, run.settings->tsa_ca, &run.anchors)) {
+    if (anchors_load(run.settings->ca, run.settings->tsa_ca, &run.anchors) &&
+        anchors_add_crls(run.settings->crls.text, run.settings->crls.num, &run.anchors)) {
         rc = verify_all(&run, files, num_files);
     }
     anchors_clear(&run.anchors);

@@ -79,7 +79,7 @@ static void parse_file(struct subject *s, struct bytes file)
     if (rc == RC_OK) {
         parse_signatures(s);
     } else if (rc == RC_UNSIGNED) {
-        note(s, REASON_UNSIGNED, rc, "");
+        note(s, REASON_UNSIGNED, rc, s->blobs.cause != RC_OK ? rc_text(s->blobs.cause) : "");
     } else {
         note(s, REASON_MALFORMED, rc, why ? why : rc_text(rc));
     }

@@ -191,7 +191,7 @@ static bool speaks_against(X509_CRL *crl, X509 *x, const struct chain_query *que
     if (X509_CRL_get0_by_cert(crl, &revoked, x) != 1) {
         return false;
     }
-    if (query->purpose == CHAIN_ANY || X509_cmp_time(X509_REVOKED_get0_revocationDate(revoked), &at) <= 0) {
+    if (X509_cmp_time(X509_REVOKED_get0_revocationDate(revoked), &at) <= 0) {
         return true;
     }
     return query->purpose == CHAIN_TIME_STAMPING && !reason_is_harmless(revoked);

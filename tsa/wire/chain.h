@@ -16,7 +16,7 @@ void chain_anchors_free(struct chain_anchors *anchors);
 /* chain_anchors_add takes one DER certificate as trusted (self-signed or not); it is copied. */
 enum rc chain_anchors_add(struct chain_anchors *anchors, struct bytes der) MUST_CHECK;
 /* chain_anchors_add_crl adds a DER CRL; from then on a revoked certificate fails, a missing or outdated CRL does not. What was
- * revoked later than the time in question stays good for code signing, and for a timestamp where the reason says that the
+ * revoked later than the time in question stays good, but a timestamp only where the reason says that the
  * key was not at fault (RFC 3161 4). RC_CERT_MALFORMED. */
 enum rc chain_anchors_add_crl(struct chain_anchors *anchors, struct bytes der) MUST_CHECK;
 /* chain_anchors_add_system adds the host's store (OpenSSL's default paths); certificates in its folder count only when used. */

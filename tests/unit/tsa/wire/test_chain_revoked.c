@@ -59,7 +59,7 @@ static void revoked_later_by_reason(void **state)
         q.crls[0] = mint_crl(&spec);
         assert_rc(&q, rows[i].stamping);
         q.purpose = CHAIN_ANY;
-        assert_rc(&q, RC_CHAIN_REVOKED);
+        assert_rc(&q, RC_OK);
         mint_crl_free(q.crls[0]);
         spec.serial = 4;
         q.leaf = &code;
