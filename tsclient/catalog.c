@@ -5,33 +5,34 @@
  */
 #include "tsclient/catalog.h"
 
+#include <limits.h>
 #include <string.h>
+#include <strings.h>
 
 #include "tsclient/report.h"
+#include "tsclient/report_facts.h"
 #include "tsclient/report_json.h"
 
 /* ---- the catalog ---- */
 
+/* An unsigned catalog has a list too: what it lists is told, and is not good. */
 static void read_list(struct catalog *catalog)
 {
-    const struct spc *spc = catalog->subject.spc;
-    enum rc rc = RC_CMS_CONTENT_TYPE;
+    const struct reason_entry *damage = reasons_first(&catalog->subject.reasons, SEVERITY_ERROR);
+    enum rc rc = report_catalog(&catalog->subject, &catalog->ctl);
 
-    if (!spc) {
-        return; /* there is a reason already */
-    }
-    if (spc->signatures[0].cms.content_type == OID_CTL) {
-        rc = ctl_parse(spc->signatures[0].cms.content_tlv, &catalog->ctl);
-    }
+    catalog->has_list = rc == RC_OK;
     if (rc == RC_OK) {
         return;
     }
     catalog->ctl = (struct ctl){0};
-    reasons_add(&catalog->judged->own, rc == RC_CTL_MALFORMED ? REASON_MALFORMED : REASON_UNSUPPORTED_FORMAT,
-                rc);
-    reasons_merge(&catalog->judged->reasons, &catalog->judged->own);
-    (void)snprintf(catalog->subject.why, sizeof catalog->subject.why, "%s",
-                   rc == RC_CTL_MALFORMED ? rc_text(rc) : "it is signed, but it is no catalog");
+    if (rc == RC_CTL_MALFORMED) {
+        catalog->no_list = (struct reason_entry){REASON_MALFORMED, SEVERITY_ERROR, rc};
+    } else if (damage && damage->reason != REASON_UNSIGNED) {
+        catalog->no_list = *damage;
+    } else {
+        catalog->no_list = (struct reason_entry){REASON_UNSUPPORTED_FORMAT, SEVERITY_ERROR, rc};
+    }
 }
 
 void catalog_open(const char *path, const struct policy_query *query, struct catalog *out)
@@ -50,6 +51,28 @@ void catalog_close(struct catalog *catalog)
     subject_close(&catalog->subject);
 }
 
+static const char *no_list_text(const struct catalog *catalog)
+{
+    if (catalog->no_list.reason == REASON_UNSUPPORTED_FORMAT) {
+        return "it is no catalog";
+    }
+    return catalog->no_list.cause == RC_CTL_MALFORMED ? rc_text(RC_CTL_MALFORMED) : catalog->subject.why;
+}
+
+void catalog_print_own(FILE *out, const struct catalog *catalog, enum severity least)
+{
+    char path[REPORT_PATH_MAX], why[sizeof catalog->subject.why];
+
+    if (catalog->has_list) {
+        report_reasons(out, &catalog->subject, catalog->judged, least);
+        return;
+    }
+    (void)snprintf(why, sizeof why, "%s", no_list_text(catalog));
+    (void)fprintf(out, "%s: error: %s: no file can be looked up in it: %s\n",
+                  report_path(catalog->subject.path, path), reason_word(catalog->no_list.reason),
+                  report_safe(why));
+}
+
 /* ---- its members ---- */
 
 static bool is_good(const struct catalog *catalog)
@@ -57,23 +80,89 @@ static bool is_good(const struct catalog *catalog)
     return reasons_worst(&catalog->judged->reasons) < SEVERITY_ERROR;
 }
 
-/* A page that differs is found all the same: no other catalog may hide it. */
-static enum rc find(struct bytes file, const struct catalog *catalogs, size_t num, struct catalog_member *out)
-{
-    struct membership found;
-    enum rc rc, best = RC_NOT_FOUND;
+struct search {
+    const struct catalog *catalogs;
+    size_t num;
+    const struct safefile_map *map;
+};
 
-    for (size_t i = 0; i < num; i++) {
-        rc = membership_find(&catalogs[i].ctl, file, &found);
-        if (rc == RC_NOT_FOUND || (out->catalog && (is_good(out->catalog) || !is_good(&catalogs[i])))) {
-            out->membership.listed_with_crlf |= rc == RC_NOT_FOUND && found.listed_with_crlf;
-            continue;
+/* A page that differs is found all the same: no other catalog may hide it. */
+static enum rc find(const struct search *search, struct catalog_member *out, bool *out_with_crlf)
+{
+    enum rc rc, best = RC_NOT_FOUND;
+    struct membership found;
+
+    *out_with_crlf = false;
+    for (size_t i = 0; i < search->num && !(out->catalog && is_good(out->catalog)); i++) {
+        const struct catalog *catalog = &search->catalogs[i];
+
+        rc = membership_find(&catalog->ctl, search->map->bytes, &found);
+        if (rc == RC_NOT_FOUND) {
+            *out_with_crlf |= found.listed_with_crlf;
+        } else if (!out->catalog || is_good(catalog)) {
+            best = rc;
+            out->catalog = catalog;
+            out->membership = found;
         }
-        best = rc;
-        out->catalog = &catalogs[i];
-        out->membership = found;
     }
     return best;
+}
+
+/* ---- why it is not listed ---- */
+
+static bool is_itself(const struct search *search)
+{
+    for (size_t i = 0; i < search->num; i++) {
+        const struct stat *st = &search->catalogs[i].subject.map.st;
+
+        if (st->st_dev == search->map->st.st_dev && st->st_ino == search->map->st.st_ino &&
+            search->catalogs[i].has_list) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool lists_name(const struct ctl *ctl, const char *name)
+{
+    struct bytes rest = ctl->members;
+    struct ctl_attribute attribute;
+    struct ctl_member member;
+    char listed[NAME_MAX + 1];
+
+    while (ctl_next(&rest, &member)) {
+        if (report_attribute_find(member.attributes, "File", &attribute) &&
+            strcasecmp(ctl_attribute_value(&attribute, listed, sizeof listed), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_name_listed(const struct search *search, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    for (size_t i = 0; i < search->num; i++) {
+        if (lists_name(&search->catalogs[i].ctl, slash ? slash + 1 : path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *hint(const struct search *search, const char *path, bool with_crlf)
+{
+    if (with_crlf) {
+        return "with CR LF at its line ends it would be; a checkout may have changed them, use the file as "
+               "it was shipped";
+    }
+    if (is_itself(search)) {
+        return "it is the catalog itself, which is judged when it is verified without --catalog";
+    }
+    return is_name_listed(search, path) ? "it lists a file of that name with another digest; this one was "
+                                          "changed, or is of another version"
+                                        : "";
 }
 
 static void note_find(struct catalog_member *member, enum rc rc)
@@ -82,10 +171,6 @@ static void note_find(struct catalog_member *member, enum rc rc)
         reasons_add(&member->reasons, REASON_PAGE_HASH_MISMATCH, rc);
     } else if (rc == RC_NOT_FOUND) {
         reasons_add(&member->reasons, REASON_NOT_IN_CATALOG, rc);
-        (void)snprintf(member->why, sizeof member->why, "%s",
-                       member->membership.listed_with_crlf
-                           ? "it would be with CR LF at its line ends; a checkout may have changed them"
-                           : "");
     } else if (rc != RC_OK) {
         reasons_add(&member->reasons, REASON_MALFORMED, rc);
         (void)snprintf(member->why, sizeof member->why, "%s", rc_text(rc));
@@ -93,9 +178,33 @@ static void note_find(struct catalog_member *member, enum rc rc)
     policy_note_weak(&member->reasons, member->catalog ? member->membership.alg : DIGEST_NONE);
 }
 
+/* The file may stand in one that can not be read: bad, then, and for that reason. One that is good without it is so with a warning. */
+static void note_without_list(const struct search *search, struct catalog_member *member)
+{
+    for (size_t i = 0; i < search->num; i++) {
+        if (!search->catalogs[i].has_list) {
+            reasons_raise(&member->reasons, search->catalogs[i].no_list.reason,
+                          member->catalog ? SEVERITY_WARNING : SEVERITY_ERROR,
+                          search->catalogs[i].no_list.cause);
+        }
+    }
+}
+
+static void look_up(const struct search *search, struct catalog_member *out)
+{
+    bool with_crlf;
+    enum rc rc = find(search, out, &with_crlf);
+
+    note_find(out, rc);
+    if (rc == RC_NOT_FOUND) {
+        (void)snprintf(out->why, sizeof out->why, "%s", hint(search, out->path, with_crlf));
+    }
+}
+
 void catalog_judge(const char *path, const struct catalog *catalogs, size_t num, struct catalog_member *out)
 {
     struct safefile_map map;
+    const struct search search = {catalogs, num, &map};
 
     *out = (struct catalog_member){.path = path};
     if (safefile_map_open(path, &map) != RC_OK) {
@@ -105,11 +214,12 @@ void catalog_judge(const char *path, const struct catalog *catalogs, size_t num,
         return;
     }
     out->ops = container_detect(map.bytes);
-    note_find(out, find(map.bytes, catalogs, num, out));
+    look_up(&search, out);
     out->num_own = out->reasons.num;
     if (out->catalog) {
         reasons_merge(&out->reasons, &out->catalog->judged->reasons);
     }
+    note_without_list(&search, out);
     safefile_map_close(&map);
 }
 
@@ -119,10 +229,11 @@ void catalog_print(FILE *out, const struct catalog_member *member)
 {
     const struct catalog *catalog = member->catalog;
     const struct membership *found = &member->membership;
+    char path[REPORT_PATH_MAX];
 
-    (void)fprintf(out, "Verifying: %s\n", member->path);
+    (void)fprintf(out, "Verifying: %s\n", report_path(member->path, path));
     if (catalog) {
-        (void)fprintf(out, "File is signed in catalog: %s\n", catalog->subject.path);
+        (void)fprintf(out, "File is signed in catalog: %s\n", report_path(catalog->subject.path, path));
         report_hash(out, found->alg, bytes_of(found->digest, digest_len(found->alg)));
     }
     (void)fputc('\n', out);
@@ -134,22 +245,23 @@ void catalog_print(FILE *out, const struct catalog_member *member)
 /* The catalog's own reasons are told once, with its name; here it is enough to say that it is not good. */
 void catalog_print_reasons(FILE *out, const struct catalog_member *member, enum severity least)
 {
-    const struct reasons *reasons = &member->reasons;
-    const struct reason_entry *error;
+    char path[REPORT_PATH_MAX], catalog[REPORT_PATH_MAX], why[sizeof member->why];
+    const struct reason_entry *entry;
 
+    (void)report_path(member->path, path);
+    (void)snprintf(why, sizeof why, "%s", member->why);
     for (size_t i = 0; i < member->num_own; i++) {
-        const struct reason_entry *entry = &reasons->list[i];
-
+        entry = &member->reasons.list[i];
         if (entry->severity >= least) {
-            (void)fprintf(out, "%s: %s: %s: %s%s%s\n", member->path, report_severity(entry->severity),
+            (void)fprintf(out, "%s: %s: %s: %s%s%s\n", path, report_severity(entry->severity),
                           reason_word(entry->reason), reason_text(entry->reason),
-                          i == 0 && member->why[0] ? ": " : "", i == 0 ? member->why : "");
+                          i == 0 && why[0] ? ": " : "", i == 0 ? report_safe(why) : "");
         }
     }
     if (member->catalog && !is_good(member->catalog)) {
-        error = reasons_first(&member->catalog->judged->reasons, SEVERITY_ERROR);
-        (void)fprintf(out, "%s: error: %s: its catalog %s is not good\n", member->path,
-                      reason_word(error->reason), member->catalog->subject.path);
+        entry = reasons_first(&member->catalog->judged->reasons, SEVERITY_ERROR);
+        (void)fprintf(out, "%s: error: %s: it is listed in %s, which is not good\n", path,
+                      reason_word(entry->reason), report_path(member->catalog->subject.path, catalog));
     }
 }
 
@@ -164,23 +276,36 @@ static json_t *member_object(const struct membership *membership)
                      "kind", kinds[membership->member.kind], "page_hashes", membership->pages_checked);
 }
 
-json_t *catalog_json(const struct catalog_member *member)
+/* Which list, and where; what stands in it is told by `show`. */
+static json_t *list_object(const struct catalog *catalog)
 {
-    const struct catalog *catalog = member->catalog;
-    const char *verdict = report_json_verdict(&member->reasons);
-    json_t *object = catalog ? report_json_file(&catalog->subject, catalog->judged, verdict)
-                             : json_pack("{s:[], s:s}", "signatures", "verdict", verdict);
+    json_t *object = report_json_catalog(&catalog->subject, false);
 
-    if (!object || json_object_set_new(object, "file", report_json_text(member->path)) != 0 ||
-        json_object_set_new(object, "format", member->ops ? json_string(member->ops->name) : json_null()) !=
-            0 ||
-        json_object_set_new(object, "catalog",
-                            catalog ? report_json_text(catalog->subject.path) : json_null()) != 0 ||
-        json_object_set_new(object, "member", catalog ? member_object(&member->membership) : json_null()) !=
-            0 ||
-        json_object_set_new(object, "reasons", report_json_reasons(&member->reasons)) != 0) {
+    if (object && json_object_set_new(object, "file", report_json_text(catalog->subject.path)) != 0) {
         json_decref(object);
         return NULL;
     }
     return object;
+}
+
+static json_t *signatures_of(const struct catalog *catalog)
+{
+    json_t *whole =
+        report_json_file(&catalog->subject, catalog->judged, report_json_verdict(&catalog->judged->reasons));
+    json_t *signatures = json_incref(json_object_get(whole, "signatures"));
+
+    json_decref(whole);
+    return signatures;
+}
+
+json_t *catalog_json(const struct catalog_member *member)
+{
+    const struct catalog *catalog = member->catalog;
+
+    return json_pack("{s:o, s:s?, s:o, s:s, s:o, s:o, s:o}", "file", report_json_text(member->path), "format",
+                     member->ops ? member->ops->name : NULL, "signatures",
+                     catalog ? signatures_of(catalog) : json_array(), "verdict",
+                     report_json_verdict(&member->reasons), "reasons", report_json_reasons(&member->reasons),
+                     "catalog", catalog ? list_object(catalog) : json_null(), "member",
+                     catalog ? member_object(&member->membership) : json_null());
 }

@@ -13,25 +13,31 @@
 
 struct catalog {
     struct subject subject;
-    struct policy_file *judged; /* NULL when out of memory */
-    struct ctl ctl;             /* no members where the file is no catalog */
+    struct policy_file *judged;  /* NULL when out of memory */
+    struct ctl ctl;              /* no members where it has no list */
+    bool has_list;               /* signed or not; without one it is no catalog, or can not be read */
+    struct reason_entry no_list; /* why there is none */
 };
 
-/* catalog_open reads and judges path, which must outlive *out; what is wrong stands in judged->reasons. Free with catalog_close. */
+/* catalog_open reads and judges path, which must outlive *out. What is wrong with the signatures stands in judged->reasons. Free with
+ * catalog_close. */
 void catalog_open(const char *path, const struct policy_query *query, struct catalog *out);
 void catalog_close(struct catalog *catalog);
+
+/* catalog_print_own prints a line for each reason of at least that severity of the catalog itself, or the one why it has no list. */
+void catalog_print_own(FILE *out, const struct catalog *catalog, enum severity least);
 
 struct catalog_member {
     const char *path;
     const struct container_ops *ops; /* the file's format; NULL: none */
-    const struct catalog *catalog;   /* the first that lists it; NULL: none does */
+    const struct catalog *catalog;   /* the first good one that lists it, else the first; NULL: none does */
     struct membership membership;
-    struct reasons reasons; /* the file's own, then those of its catalog */
+    struct reasons reasons; /* the file's own, then those of its catalog, and of such as have no list */
     size_t num_own;         /* so many are the file's own */
     char why[300];          /* more of the first; may be empty */
 };
 
-/* catalog_judge looks a file up in the catalogs, a good one before one that is not. */
+/* catalog_judge looks a file up in the catalogs; a good one that lists it counts before one that is not, in any order. */
 void catalog_judge(const char *path, const struct catalog *catalogs, size_t num, struct catalog_member *out);
 
 /* The same output as for signed files: the long form, a line for each reason of at least that severity, one object. */

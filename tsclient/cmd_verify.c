@@ -55,6 +55,7 @@ struct run {
     struct anchors anchors;
     struct policy_query query;
     struct catalog catalogs[OPTION_LIST_MAX];
+    bool told[OPTION_LIST_MAX];
     size_t num_catalogs;
     struct report_counts counts;
     bool fault;
@@ -146,9 +147,8 @@ static bool open_catalogs(struct run *run)
             subject_close(&catalog->subject);
             return false;
         }
-        if (!run->settings->json) {
-            report_reasons(stderr, &catalog->subject, catalog->judged,
-                           run->settings->verbose ? SEVERITY_NOTE : SEVERITY_WARNING);
+        if (!catalog->has_list) {
+            catalog_print_own(stderr, catalog, SEVERITY_ERROR);
         }
     }
     return true;
@@ -158,6 +158,17 @@ static void close_catalogs(struct run *run)
 {
     while (run->num_catalogs > 0) {
         catalog_close(&run->catalogs[--run->num_catalogs]);
+    }
+}
+
+/* What a catalog lacks is told once, before the first file that it lists. */
+static void tell_catalog(struct run *run, const struct catalog *catalog)
+{
+    size_t index = (size_t)(catalog - run->catalogs);
+
+    if (!run->told[index]) {
+        run->told[index] = true;
+        catalog_print_own(stderr, catalog, run->settings->verbose ? SEVERITY_NOTE : SEVERITY_WARNING);
     }
 }
 
@@ -176,6 +187,9 @@ static void verify_member(struct run *run, const char *path)
             catalog_print(stdout, &member);
         }
         (void)fflush(stdout);
+        if (member.catalog) {
+            tell_catalog(run, member.catalog);
+        }
         catalog_print_reasons(stderr, &member, settings->verbose ? SEVERITY_NOTE : SEVERITY_WARNING);
         if (worst < SEVERITY_ERROR && !settings->quiet) {
             report_verified(stdout, path);
@@ -261,8 +275,8 @@ const struct command cmd_verify = {
         "All signatures of a file are judged, nested ones too, and a file is good when every one is good, as "
         "`signtool verify /all` has it.\n"
         "With --catalog a file must be listed in a catalog that is good: executables by their Authenticode "
-        "digest, "
-        "other files by all of their octets.\n"
+        "digest, other files by all of their octets. A signature within such a file is not looked at. A "
+        "catalog that can not be read is told; files that another one lists are good, with a warning.\n"
         "NAME.tsr is a detached timestamp of NAME.\n"
         "Exit codes: 0 every file good, 1 at least one bad, 2 good with warnings, 64 wrong usage.",
     .options = options,
