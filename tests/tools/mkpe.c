@@ -53,10 +53,13 @@ static void add_entry(struct wbuf *file, const struct make_pe *m)
     make_pe_set(file->data + make_pe_directory_at(m) + 4, len + 16, 4);
 }
 
-static void make_pe_corpus(const char *dir)
+static const uint8_t small[] = {0x30, 0x05, 0x04, 0x03, 'a', 'b', 'c'};
+static const uint8_t indefinite[] = {0x30, 0x80, 0x04, 0x03, 'a', 'b', 'c', 0, 0};
+
+static void make_pe_kinds(const char *dir)
 {
-    static const uint8_t signature[] = {0x30, 0x05, 0x04, 0x03, 'a', 'b', 'c'};
-    static const struct make_pe kinds[] = {{.body_len = 9}, {.plus = true, .body_len = 24}};
+    static const struct make_pe kinds[] = {{.body_len = 9},
+                                           {.plus = true, .body_len = 24, .right_checksum = true}};
     static const char *const names[] = {"pe32", "pe32plus"};
     char name[40];
     struct wbuf w;
@@ -66,7 +69,7 @@ static void make_pe_corpus(const char *dir)
         make_pe(&w, &kinds[i]);
         (void)snprintf(name, sizeof name, "%s-unsigned", names[i]);
         write_file(dir, name, wbuf_bytes(&w));
-        put(&w, bytes_of(signature, sizeof signature));
+        put(&w, bytes_of(small, sizeof small));
         (void)snprintf(name, sizeof name, "%s-signed", names[i]);
         write_file(dir, name, wbuf_bytes(&w));
         add_entry(&w, &kinds[i]);
@@ -77,6 +80,72 @@ static void make_pe_corpus(const char *dir)
         write_file(dir, name, wbuf_bytes(&w));
         wbuf_clear(&w);
     }
+}
+
+static void make_pe_tables(const char *dir)
+{
+    const struct make_pe m = {.e = 4, .body_len = 16, .right_checksum = true};
+    const struct bytes der = bytes_of(small, sizeof small);
+    const struct bytes ber = bytes_of(indefinite, sizeof indefinite);
+    const struct make_pe_entry several[] = {
+        {.der = der}, {.type = 1, .der = der}, {.der = der, .revision = 0x0100}};
+    const struct make_pe_entry odd[] = {{.der = ber, .unpadded = true},
+                                        {.der = ber, .tail = bytes_str("tail")}};
+    struct wbuf w;
+
+    make_pe_signed(&w, LIMIT, &m, several, 3);
+    write_file(dir, "pe32-several", wbuf_bytes(&w));
+    wbuf_clear(&w);
+    make_pe_signed(&w, LIMIT, &m, odd, 2);
+    write_file(dir, "pe32-odd-entries", wbuf_bytes(&w));
+    wbuf_clear(&w);
+}
+
+/* SHA-1 of the parts and of zeros up to the length of a page. */
+static void put_page(struct wbuf *list, size_t offset, const struct bytes *parts, size_t num, size_t len)
+{
+    static const uint8_t zeros[4096];
+    struct bytes all[4] = {BYTES_NONE};
+    uint8_t octets[DIGEST_MAX];
+
+    memcpy(all, parts, num * sizeof *parts);
+    all[3] = bytes_of(zeros, sizeof zeros - len);
+    make_pe_set(octets, (uint32_t)offset, 4);
+    wbuf_put(list, bytes_of(octets, 4));
+    MAKE_CERT_MUST(digest_compute(DIGEST_SHA1, all, 4, octets) == RC_OK);
+    wbuf_put(list, bytes_of(octets, 20));
+}
+
+/* An unsigned file of one section whose page hashes stand at its end, as fuzz_pe looks for them. */
+static void make_pe_pages(const char *dir)
+{
+    const struct make_pe m = {.body_len = 30};
+    size_t own = make_pe_checksum_at(&m), directory = make_pe_directory_at(&m),
+           end = MAKE_PE_HEADERS + m.body_len;
+    struct wbuf w, list;
+
+    wbuf_init(&w, LIMIT);
+    wbuf_init(&list, LIMIT);
+    make_pe(&w, &m);
+    const struct bytes headers[] = {bytes_of(w.data, own), bytes_of(w.data + own + 4, directory - own - 4),
+                                    bytes_of(w.data + directory + 8, MAKE_PE_HEADERS - directory - 8)};
+    const struct bytes body = bytes_of(w.data + MAKE_PE_HEADERS, m.body_len);
+    put_page(&list, 0, headers, 3, MAKE_PE_HEADERS);
+    put_page(&list, MAKE_PE_HEADERS, &body, 1, m.body_len);
+    make_pe_set(wbuf_reserve(&list, 4), (uint32_t)end, 4);
+    memset(wbuf_reserve(&list, 20), 0, 20);
+    wbuf_put(&w, wbuf_bytes(&list));
+    wbuf_put_u8(&w, 3);
+    write_file(dir, "pe32-pages", wbuf_bytes(&w));
+    wbuf_clear(&w);
+    wbuf_clear(&list);
+}
+
+static void make_pe_corpus(const char *dir)
+{
+    make_pe_kinds(dir);
+    make_pe_tables(dir);
+    make_pe_pages(dir);
 }
 
 /* ---- signatures ---- */

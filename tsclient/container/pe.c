@@ -129,6 +129,7 @@ static enum rc put_entry(struct bytes file, const struct pe_entry *old, struct b
     return rc != RC_OK ? rc : edits_rc(out);
 }
 
+/* No table may come where a section claims to be: there it would be malformed. */
 static enum rc append_table(struct bytes file, const struct pe *pe, struct bytes signature, struct edits *out)
 {
     static const uint8_t zeros[8];
@@ -137,6 +138,9 @@ static enum rc append_table(struct bytes file, const struct pe *pe, struct bytes
     int64_t len = 0;
     enum rc rc;
 
+    if (pe_sections_end(file, pe) > file.len + padding) {
+        return RC_FORMAT_MALFORMED;
+    }
     edits_add(out, file.len, 0, bytes_of(zeros, padding), "padding before the certificate table");
     rc = put_entry(file, &none, signature, out, &len);
     edit32(file, out, pe->directory_at, (uint32_t)(file.len + padding), "place of the certificate table");

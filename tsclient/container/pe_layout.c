@@ -119,21 +119,31 @@ struct pe_section pe_section(struct bytes file, const struct pe *pe, size_t inde
     return (struct pe_section){.at = pe_get32(file, at + 20), .len = pe_get32(file, at + 16)};
 }
 
+size_t pe_sections_end(struct bytes file, const struct pe *pe)
+{
+    struct pe_section section;
+    size_t end = 0;
+
+    for (size_t i = 0; i < pe->num_sections; i++) {
+        section = pe_section(file, pe, i);
+        if (section.len > 0 && section.at + section.len > end) {
+            end = section.at + section.len;
+        }
+    }
+    return end;
+}
+
 /* A loader would map what lies in the certificate table, and no digest covers that. */
 static const char *check_sections(struct bytes file, const struct pe *pe)
 {
     size_t end = pe->table_len > 0 ? pe->table_at : file.len;
-    struct pe_section section;
 
     if (pe->sections_at > end || pe->num_sections > (end - pe->sections_at) / SECTION_HEADER) {
         return pe->table_len > 0 ? "the certificate table lies within the headers"
                                  : "the section table reaches beyond the end of the file";
     }
-    for (size_t i = 0; pe->table_len > 0 && i < pe->num_sections; i++) {
-        section = pe_section(file, pe, i);
-        if (section.len > 0 && section.at + section.len > end) {
-            return "a section reaches into the certificate table";
-        }
+    if (pe->table_len > 0 && pe_sections_end(file, pe) > end) {
+        return "a section reaches into the certificate table";
     }
     return NULL;
 }

@@ -42,8 +42,9 @@ struct pe_section {
 const char *pe_parse(struct bytes file, struct pe *out);
 const char *pe_read_headers(struct bytes file, struct pe *out);
 
-/* pe_section gives the header of one of num_sections. */
+/* pe_section gives the header of one of num_sections; pe_sections_end where the last of them ends, as they say it. */
 struct pe_section pe_section(struct bytes file, const struct pe *pe, size_t index);
+size_t pe_sections_end(struct bytes file, const struct pe *pe);
 
 /* Little endian numbers at a place that lies within b. */
 uint16_t pe_get16(struct bytes b, size_t at);

@@ -269,7 +269,25 @@ static void the_first_signature(void **state)
     }
 }
 
-/* The table one octet to four further: as a whole file it fits together, and no Windows takes it. */
+/* Its first signature would come where a section claims to be. */
+static void a_section_beyond_the_end(void **state)
+{
+    static const struct make_pe_section sections[] = {{MAKE_PE_HEADERS, 65}};
+    const struct make_pe m = {.body_len = 64, .sections = sections, .num_sections = 1};
+    struct edits e;
+    struct wbuf file;
+
+    (void)state;
+    wbuf_init(&file, LIMIT);
+    make_pe(&file, &m);
+    edits_init(&e);
+    assert_int_equal(one_blob_put(&pe_ops, wbuf_bytes(&file), VIEW(small), &e), RC_FORMAT_MALFORMED);
+    assert_int_equal(e.num, 0);
+    edits_clear(&e);
+    wbuf_clear(&file);
+}
+
+/* The table one octet to seven further: as a whole file it fits together, and no Windows takes it. */
 static void a_table_off_its_place(void **state)
 {
     const struct make_pe m = {.body_len = 64};
@@ -299,6 +317,7 @@ int main(void)
         cmocka_unit_test(octets_behind_a_signature),
         cmocka_unit_test(checksums),
         cmocka_unit_test(the_first_signature),
+        cmocka_unit_test(a_section_beyond_the_end),
         cmocka_unit_test(a_table_off_its_place),
     };
 
