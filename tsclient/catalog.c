@@ -151,8 +151,21 @@ static bool is_name_listed(const struct search *search, const char *path)
     return false;
 }
 
+static bool is_any_read(const struct search *search)
+{
+    for (size_t i = 0; i < search->num; i++) {
+        if (search->catalogs[i].has_list) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const char *hint(const struct search *search, const char *path, bool with_crlf)
 {
+    if (!is_any_read(search)) {
+        return "no catalog could be read";
+    }
     if (with_crlf) {
         return "with CR LF at its line ends it would be; a checkout may have changed them, use the file as "
                "it was shipped";

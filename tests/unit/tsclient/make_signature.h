@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Authenticode signatures with throw-away keys: SpcIndirectData in a PKCS #7 SignedData, with unsigned attributes as a test
- * wants them. Written from the format's description by the writer of tsa/wire, not by what is under test.
+ * Signatures with throw-away keys: SpcIndirectData (or another content, a catalog's list say) in a PKCS #7 SignedData, with unsigned
+ * attributes as a test wants them. Written from the format's description by the writer of tsa/wire, not by what is under test.
  */
 #ifndef TESTS_UNIT_TSCLIENT_MAKE_SIGNATURE_H
 #define TESTS_UNIT_TSCLIENT_MAKE_SIGNATURE_H
@@ -13,7 +13,10 @@ struct make_signature {
     const struct made_cert *signer;
     const struct bytes *certs; /* the set, DER each */
     size_t num_certs;
-    struct bytes file_digest;    /* SHA-256 */
+    struct bytes file_digest;    /* SHA-256; of SpcIndirectData */
+    enum oid content_type;       /* OID_NONE: SpcIndirectData */
+    struct bytes content;        /* else this, one element with tag */
+    bool detached;               /* signed, not put in; all octets of content count */
     struct bytes unsigned_attrs; /* Attributes one after the other; empty: no [1] */
 };
 
@@ -58,7 +61,7 @@ static inline void make_oid_attribute(struct wbuf *w, enum oid type, enum oid va
 }
 
 /* The contents of the signed attributes: contentType, messageDigest. */
-static inline void make_signed_attributes(struct wbuf *w, struct bytes content)
+static inline void make_signed_attributes(struct wbuf *w, enum oid type, struct bytes content)
 {
     uint8_t digest[DIGEST_MAX], storage[64];
     struct wbuf value;
@@ -66,8 +69,13 @@ static inline void make_signed_attributes(struct wbuf *w, struct bytes content)
     MAKE_CERT_MUST(digest_compute(DIGEST_SHA256, &content, 1, digest) == RC_OK);
     wbuf_init_fixed(&value, storage, sizeof storage);
     der_put(&value, DER_OCTET_STRING_TAG, bytes_of(digest, 32));
-    make_oid_attribute(w, OID_CONTENT_TYPE, OID_SPC_INDIRECT_DATA);
+    make_oid_attribute(w, OID_CONTENT_TYPE, type);
     make_attribute(w, OID_MESSAGE_DIGEST, wbuf_bytes(&value));
+}
+
+static inline enum oid make_content_type(const struct make_signature *m)
+{
+    return m->content_type == OID_NONE ? OID_SPC_INDIRECT_DATA : m->content_type;
 }
 
 static inline void make_signer_info(struct wbuf *w, const struct make_signature *m, struct bytes content)
@@ -84,7 +92,7 @@ static inline void make_signer_info(struct wbuf *w, const struct make_signature 
     der_put_uint(w, DER_INTEGER_TAG, 1);
     cert_put_issuer_and_serial(w, &cert);
     digest_put_algorithm(w, DIGEST_SHA256, true);
-    make_signed_attributes(&attrs, content);
+    make_signed_attributes(&attrs, make_content_type(m), content);
     der_put(w, DER_CONTEXT_CONSTRUCTED(0), wbuf_bytes(&attrs));
     der_put(&whole, DER_SET, wbuf_bytes(&attrs));
     to_sign = wbuf_bytes(&whole);
@@ -124,10 +132,17 @@ static inline void make_signature(struct wbuf *w, const struct make_signature *m
     struct bytes contents;
     struct der d;
 
-    wbuf_init(&content, 4096);
-    make_indirect(&content, m->file_digest);
-    der_init(&d, wbuf_bytes(&content), DER_STRICT);
-    contents = der_get(&d, DER_SEQUENCE);
+    wbuf_init(&content, m->content.len + 4096);
+    if (m->content_type == OID_NONE) {
+        make_indirect(&content, m->file_digest);
+    } else {
+        wbuf_put(&content, m->content);
+    }
+    contents = wbuf_bytes(&content);
+    if (!m->detached) {
+        der_init(&d, contents, DER_STRICT);
+        contents = der_get(&d, 0);
+    }
     oid_put(w, OID_SIGNED_DATA);
     explicit0 = der_open(w, DER_CONTEXT_CONSTRUCTED(0));
     data = der_open(w, DER_SEQUENCE);
@@ -136,10 +151,12 @@ static inline void make_signature(struct wbuf *w, const struct make_signature *m
     digest_put_algorithm(w, DIGEST_SHA256, true);
     der_close(w, part);
     part = der_open(w, DER_SEQUENCE);
-    oid_put(w, OID_SPC_INDIRECT_DATA);
-    inner = der_open(w, DER_CONTEXT_CONSTRUCTED(0));
-    wbuf_put(w, wbuf_bytes(&content));
-    der_close(w, inner);
+    oid_put(w, make_content_type(m));
+    if (!m->detached) {
+        inner = der_open(w, DER_CONTEXT_CONSTRUCTED(0));
+        wbuf_put(w, wbuf_bytes(&content));
+        der_close(w, inner);
+    }
     der_close(w, part);
     if (m->num_certs > 0) {
         make_certificates(w, m);
