@@ -133,16 +133,18 @@ size_t pe_sections_end(struct bytes file, const struct pe *pe)
     return end;
 }
 
-/* A loader would map what lies in the certificate table, and no digest covers that. */
+/* A loader would map what lies in the certificate table, and no digest covers that. Where the table is not the last part, there
+ * is no digest anyway. */
 static const char *check_sections(struct bytes file, const struct pe *pe)
 {
-    size_t end = pe->table_len > 0 ? pe->table_at : file.len;
+    bool is_last = pe->table_len > 0 && pe->table_at + pe->table_len == file.len;
+    size_t end = is_last ? pe->table_at : file.len;
 
     if (pe->sections_at > end || pe->num_sections > (end - pe->sections_at) / SECTION_HEADER) {
-        return pe->table_len > 0 ? "the certificate table lies within the headers"
-                                 : "the section table reaches beyond the end of the file";
+        return is_last ? "the certificate table lies within the headers"
+                       : "the section table reaches beyond the end of the file";
     }
-    if (pe->table_len > 0 && pe_sections_end(file, pe) > end) {
+    if (is_last && pe_sections_end(file, pe) > end) {
         return "a section reaches into the certificate table";
     }
     return NULL;

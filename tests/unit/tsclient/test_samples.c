@@ -161,7 +161,8 @@ static void check_signature_change(const struct subject *subject, const struct s
     *blob = wbuf_bytes(&bare);
     assert_int_equal(pe_ops.put(subject->file, &blobs, &edits), RC_OK);
     assert_int_equal(edits_apply(&edits, subject->file, &file), RC_OK);
-    assert_int_equal(pe_checksum(wbuf_bytes(&file)), pe_checksum_get(wbuf_bytes(&file)));
+    assert_int_equal(pe_checksum_get(wbuf_bytes(&file)),
+                     pe_checksum_get(subject->file) != 0 ? pe_checksum(wbuf_bytes(&file)) : 0);
     edits_clear(&edits);
     wbuf_clear(&bare);
     wbuf_clear(&back);
