@@ -426,7 +426,7 @@ enum rc ctl_build_measure(struct bytes file, struct ctl_build_member *out)
     const struct container_ops *ops = container_detect(file);
     enum rc rc;
 
-    out->kind = kind_of(ops);
+    *out = (struct ctl_build_member){.kind = kind_of(ops)};
     if (out->kind == CTL_KIND_FLAT) {
         if (bytes_starts_with(file, bytes_str("MSCF"))) {
             return RC_FORMAT_UNKNOWN;

@@ -33,7 +33,7 @@ struct ctl_build {
     size_t num_members;
 };
 
-/* ctl_build_measure fills kind and digests of a file: the Authenticode digest of an image (or a cabinet), that of all octets else.
+/* ctl_build_measure makes a member of a file, without hints: the Authenticode digest of an image (or a cabinet), that of all octets else.
  * RC_FORMAT_* where the structure is damaged or data stand behind a signature; RC_FORMAT_UNKNOWN for a cabinet whose digest nobody here
  * knows, since listed by all its octets it would not be found. */
 enum rc ctl_build_measure(struct bytes file, struct ctl_build_member *out) MUST_CHECK;
