@@ -3,7 +3,7 @@
  * A library for LD_PRELOAD: counts the calls that change or sync files, and does to one of them what the environment says. For tests alone.
  *   FAULT_UNDER=DIR  what lies in this folder or below it is counted, nothing else; without it nothing is
  *   FAULT_LOG=FILE   each call's name is appended, one a line: their number is the number of moments
- *   FAULT_AT=N       the N-th call is struck, from 1; FAULT_ALWAYS=1: all from the N-th on
+ *   FAULT_AT=N       the N-th call is struck, from 1; FAULT_ALWAYS, not empty: all from the N-th on
  *   FAULT_DO=WHAT    kill-before, kill-after: SIGKILL to the process itself; ENOSPC, EIO: the call fails; short: half is written;
  *                    full: as on a disk that fills up at the N-th call: half is written, then whatever needs room fails
  * It calls the kernel itself, so that it needs nothing that is not set up yet. Standard streams are let alone, and stdio goes past it.
@@ -74,6 +74,13 @@ static enum fate fill(bool first, bool has_length, bool needs_room)
     return first && has_length ? FATE_SHORT : fail(ENOSPC);
 }
 
+static bool is_set(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && value[0];
+}
+
 struct call {
     const char *name;
     bool counts, has_length, needs_room;
@@ -95,7 +102,7 @@ static enum fate begin(struct call call)
     if (strcmp(what, "full") == 0) {
         return fill(number == struck, call.has_length, call.needs_room);
     }
-    if (number > struck && !getenv("FAULT_ALWAYS")) {
+    if (number > struck && !is_set("FAULT_ALWAYS")) {
         return FATE_PASS;
     }
     if (strcmp(what, "kill-before") == 0) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A timestamp authority that lies on demand: the path of a request names the lie (/good tells none). usage: lying_tsa DIR. It makes
- * DIR/root.pem, the root of its right certificates, and signed files to try on (signed.sys, dual.sys, expired.sys, plain.sys), prints
+ * A timestamp authority that lies on demand: the path of a request names the lie (/good tells none; /at/SECONDS is right but for the time,
+ * which is that many seconds after 1970's begin, under certificates that were valid then). usage: lying_tsa DIR. It makes
+ * DIR/root.pem, the root of its right certificates, and signed files to try on (signed.sys, dual.sys, expired.sys, big.sys) and plain.sys, prints
  * "ready http://127.0.0.1:PORT/" and serves until it is ended. For tests alone: one process per connection, keys made anew each time.
  */
 #include <arpa/inet.h>
@@ -24,8 +25,11 @@
 #include "tsclient/container/pe.h"
 
 #define DAY      86400
-#define LIMIT    (8u << 20)
+#define YEAR_90  631152000 /* before that nobody signed */
+#define LIMIT    (16u << 20)
 #define OVERLONG (3u << 20)
+#define SMALL    3001 /* octets of a driver's code */
+#define BIG      (4u << 20)
 
 /* ---- keys ---- */
 
@@ -37,6 +41,7 @@ enum who {
     WHO_CODE_SIGNER,
     WHO_EXPIRED,
     WHO_STRANGER, /* under a root that nobody knows */
+    WHO_OLD,      /* as old as the root */
     WHO_NUM
 };
 
@@ -44,13 +49,18 @@ static struct made_cert root, strange_root, authorities[WHO_NUM];
 static struct cms_profile profiles[WHO_NUM];
 static struct made_cert signer, expired_signer;
 
-static struct made_cert leaf(const char *name, const struct made_cert *issuer, const char *eku, int64_t to)
+struct life {
+    int64_t from, to; /* from: 0 is 400 days ago; to: from now on */
+};
+
+static struct made_cert leaf(const char *name, const struct made_cert *issuer, const char *eku,
+                             struct life life)
 {
     const struct make_cert m = {.name = name,
                                 .issuer = issuer,
                                 .eku = eku,
-                                .from = time(NULL) - 400 * DAY,
-                                .to = time(NULL) + to,
+                                .from = life.from ? life.from : time(NULL) - 400 * DAY,
+                                .to = time(NULL) + life.to,
                                 .rsa = true};
 
     return make_cert(&m);
@@ -58,8 +68,7 @@ static struct made_cert leaf(const char *name, const struct made_cert *issuer, c
 
 static struct made_cert make_root(const char *name)
 {
-    const struct make_cert m = {
-        .name = name, .is_ca = true, .from = time(NULL) - 500 * DAY, .to = time(NULL) + 3000 * DAY};
+    const struct make_cert m = {.name = name, .is_ca = true, .from = YEAR_90, .to = time(NULL) + 3000 * DAY};
 
     return make_cert(&m);
 }
@@ -68,15 +77,16 @@ static void make_keys(void)
 {
     static const struct {
         const char *name, *eku;
-        int64_t to;
+        struct life life;
     } rows[WHO_NUM] = {
-        [WHO_GOOD] = {"Good TSA", "critical,timeStamping", 300 * DAY},
-        [WHO_NOT_CRITICAL] = {"TSA not critical", "timeStamping", 300 * DAY},
-        [WHO_TWO_PURPOSES] = {"TSA with two purposes", "critical,timeStamping,codeSigning", 300 * DAY},
-        [WHO_NO_PURPOSE] = {"TSA without purpose", NULL, 300 * DAY},
-        [WHO_CODE_SIGNER] = {"Code signer as TSA", "critical,codeSigning", 300 * DAY},
-        [WHO_EXPIRED] = {"Expired TSA", "critical,timeStamping", -DAY},
-        [WHO_STRANGER] = {"Stranger TSA", "critical,timeStamping", 300 * DAY},
+        [WHO_GOOD] = {"Good TSA", "critical,timeStamping", {0, 300 * DAY}},
+        [WHO_NOT_CRITICAL] = {"TSA not critical", "timeStamping", {0, 300 * DAY}},
+        [WHO_TWO_PURPOSES] = {"TSA with two purposes", "critical,timeStamping,codeSigning", {0, 300 * DAY}},
+        [WHO_NO_PURPOSE] = {"TSA without purpose", NULL, {0, 300 * DAY}},
+        [WHO_CODE_SIGNER] = {"Code signer as TSA", "critical,codeSigning", {0, 300 * DAY}},
+        [WHO_EXPIRED] = {"Expired TSA", "critical,timeStamping", {0, -DAY}},
+        [WHO_STRANGER] = {"Stranger TSA", "critical,timeStamping", {0, 300 * DAY}},
+        [WHO_OLD] = {"Old TSA", "critical,timeStamping", {YEAR_90, 300 * DAY}},
     };
     struct bytes chain[2];
 
@@ -85,13 +95,13 @@ static void make_keys(void)
     for (size_t i = 0; i < WHO_NUM; i++) {
         const struct made_cert *issuer = i == WHO_STRANGER ? &strange_root : &root;
 
-        authorities[i] = leaf(rows[i].name, issuer, rows[i].eku, rows[i].to);
+        authorities[i] = leaf(rows[i].name, issuer, rows[i].eku, rows[i].life);
         chain[0] = made_cert_der(&authorities[i]);
         chain[1] = made_cert_der(issuer);
         MAKE_CERT_MUST(cms_profile_init(&profiles[i], chain, 2, DIGEST_SHA256) == RC_OK);
     }
-    signer = leaf("Test signer", &root, "codeSigning", 300 * DAY);
-    expired_signer = leaf("Expired signer", &root, "codeSigning", -DAY);
+    signer = leaf("Test signer", &root, "codeSigning", (struct life){0, 300 * DAY});
+    expired_signer = leaf("Expired signer", &root, "codeSigning", (struct life){0, -DAY});
 }
 
 /* ---- lies ---- */
@@ -100,6 +110,7 @@ struct lie {
     const char *name;
     enum who who;
     int64_t seconds; /* the time is off by so many */
+    int64_t at;      /* or is this one, since 1970 */
     void (*info)(struct tsp_tstinfo *info);
     void (*reply)(struct wbuf *der); /* of the finished reply, either protocol */
     bool no_ess, other_ess, no_certs, other_blob, refused, no_answer, flaky;
@@ -216,6 +227,12 @@ static const struct lie lies[] = {
 
 static const struct lie *find_lie(const char *path)
 {
+    static struct lie at = {.name = "at", .who = WHO_OLD};
+
+    if (strncmp(path, "/at/", 4) == 0) {
+        at.at = strtoll(path + 4, NULL, 10);
+        return at.at > 0 ? &at : NULL;
+    }
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         if (path[0] == '/' && strcmp(path + 1, lies[i].name) == 0) {
             return &lies[i];
@@ -228,7 +245,7 @@ static const struct lie *find_lie(const char *path)
 
 static struct gentime time_for(const struct lie *lie)
 {
-    return (struct gentime){.sec = time(NULL) + lie->seconds};
+    return (struct gentime){.sec = lie->at ? lie->at : time(NULL) + lie->seconds};
 }
 
 static void put_token(struct wbuf *out, const struct lie *lie, struct tsp_tstinfo *info)
@@ -424,11 +441,18 @@ static void write_file(const char *dir, const char *name, struct bytes contents)
     MAKE_CERT_MUST(out && fwrite(contents.data, 1, contents.len, out) == contents.len && fclose(out) == 0);
 }
 
-static void sign_file(const char *dir, const char *name, const struct made_cert *with, bool nested)
+struct try_on {
+    const char *name;
+    const struct made_cert *signer;
+    size_t body_len;
+    bool nested;
+};
+
+static void sign_file(const char *dir, const struct try_on *t)
 {
-    const struct make_pe m = {.plus = true, .body_len = 3001, .seed = 7};
-    struct bytes certs[2] = {made_cert_der(with), made_cert_der(&root)};
-    struct make_signature s = {.signer = with, .certs = certs, .num_certs = 2};
+    const struct make_pe m = {.plus = true, .body_len = t->body_len, .seed = 7};
+    struct bytes certs[2] = {made_cert_der(t->signer), made_cert_der(&root)};
+    struct make_signature s = {.signer = t->signer, .certs = certs, .num_certs = 2};
     struct wbuf file, signature, inner, attrs, whole;
     uint8_t digest[DIGEST_MAX];
     struct edits edits;
@@ -442,7 +466,7 @@ static void sign_file(const char *dir, const char *name, const struct made_cert 
     make_pe(&file, &m);
     MAKE_CERT_MUST(pe_ops.digest(wbuf_bytes(&file), DIGEST_SHA256, digest) == RC_OK);
     s.file_digest = bytes_of(digest, 32);
-    if (nested) {
+    if (t->nested) {
         make_signature(&inner, &s);
         make_attribute(&attrs, OID_SPC_NESTED_SIGNATURE, wbuf_bytes(&inner));
         s.unsigned_attrs = wbuf_bytes(&attrs);
@@ -450,7 +474,7 @@ static void sign_file(const char *dir, const char *name, const struct made_cert 
     make_signature(&signature, &s);
     MAKE_CERT_MUST(one_blob_put(&pe_ops, wbuf_bytes(&file), wbuf_bytes(&signature), &edits) == RC_OK);
     MAKE_CERT_MUST(edits_apply(&edits, wbuf_bytes(&file), &whole) == RC_OK);
-    write_file(dir, name, wbuf_bytes(&whole));
+    write_file(dir, t->name, wbuf_bytes(&whole));
     edits_clear(&edits);
     wbuf_clear(&file);
     wbuf_clear(&signature);
@@ -461,6 +485,12 @@ static void sign_file(const char *dir, const char *name, const struct made_cert 
 
 static void write_files(const char *dir)
 {
+    const struct try_on files[] = {
+        {"signed.sys", &signer, SMALL, false},
+        {"dual.sys", &signer, SMALL, true},
+        {"expired.sys", &expired_signer, SMALL, false},
+        {"big.sys", &signer, BIG, false},
+    };
     const struct make_pe m = {.body_len = 512, .seed = 3};
     struct wbuf w;
 
@@ -471,9 +501,9 @@ static void write_files(const char *dir)
     make_pe(&w, &m);
     write_file(dir, "plain.sys", wbuf_bytes(&w));
     wbuf_clear(&w);
-    sign_file(dir, "signed.sys", &signer, false);
-    sign_file(dir, "dual.sys", &signer, true);
-    sign_file(dir, "expired.sys", &expired_signer, false);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        sign_file(dir, &files[i]);
+    }
 }
 
 int main(int argc, char **argv)
