@@ -94,9 +94,30 @@ char *ctl_attribute_name(const struct ctl_attribute *attribute, char *out, size_
     return utf16_to_utf8(attribute->name, UTF16_BE, out, out_size);
 }
 
+/* A value that MakeCat took as base64 holds any octets; what is printable of them is shown. */
+static char *show_octets(struct bytes octets, char *out, size_t out_size)
+{
+    static const char other[] = "\xef\xbf\xbd"; /* U+FFFD */
+    size_t at = 0;
+
+    for (size_t i = 0; i < octets.len; i++) {
+        bool is_printable = octets.data[i] >= ' ' && octets.data[i] <= '~';
+        size_t len = is_printable ? 1 : sizeof other - 1;
+
+        if (len >= out_size - at) {
+            break;
+        }
+        memcpy(out + at, is_printable ? (const char *)octets.data + i : other, len);
+        at += len;
+    }
+    out[at] = '\0';
+    return out;
+}
+
 char *ctl_attribute_value(const struct ctl_attribute *attribute, char *out, size_t out_size)
 {
-    return utf16_to_utf8(attribute->value, UTF16_LE, out, out_size);
+    return attribute->flags & CTL_ATTRIBUTE_TEXT ? utf16_to_utf8(attribute->value, UTF16_LE, out, out_size)
+                                                 : show_octets(attribute->value, out, out_size);
 }
 
 /* ---- what the attributes of a member say ---- */

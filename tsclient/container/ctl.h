@@ -51,15 +51,17 @@ enum rc ctl_member_digest(const struct ctl_member *member, enum digest *out_alg,
                           uint8_t out_digest[DIGEST_MAX]) MUST_CHECK;
 
 /* Name and value: hints ("File") and operating system versions ("OSAttr") of a member or (in the extensions) of the whole catalog. */
+#define CTL_ATTRIBUTE_TEXT 0x00010000u /* flag: the value is text */
+
 struct ctl_attribute {
     struct bytes name; /* BMPString contents: UTF-16BE */
     uint32_t flags;
-    struct bytes value; /* as text: UTF-16LE with a final NUL */
+    struct bytes value; /* text: UTF-16LE with a final NUL; else any octets */
 };
 /* ctl_attribute_next walks them; start with *rest = member.attributes or ctl.extensions; others are skipped. False at the end. */
 bool ctl_attribute_next(struct bytes *rest, struct ctl_attribute *out);
 
-/* ctl_attribute_name, ctl_attribute_value write UTF-8 text, cut to what fits; return out. */
+/* ctl_attribute_name, ctl_attribute_value write UTF-8 text, cut to what fits; of a value that is no text the printable octets. Return out. */
 char *ctl_attribute_name(const struct ctl_attribute *attribute, char *out, size_t out_size);
 char *ctl_attribute_value(const struct ctl_attribute *attribute, char *out, size_t out_size);
 

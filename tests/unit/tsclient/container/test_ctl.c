@@ -414,7 +414,8 @@ static void texts(void **state)
             swapped[at] = octets[at + 1];
             swapped[at + 1] = octets[at];
         }
-        attribute = (struct ctl_attribute){.name = {octets, len}, .value = {swapped, len}};
+        attribute = (struct ctl_attribute){
+            .name = {octets, len}, .flags = CTL_ATTRIBUTE_TEXT, .value = {swapped, len}};
         memset(text, 'x', sizeof text);
         assert_string_equal(ctl_attribute_name(&attribute, text, rows[i].out_size), rows[i].text);
         memset(text, 'x', sizeof text);
@@ -423,6 +424,19 @@ static void texts(void **state)
 }
 
 #define WITH_FLAGS(flags) ATTRIBUTE("0c0201", NAME_VALUE("0041", flags, "410042000000"))
+
+static void values_of_octets(void **state)
+{
+    const struct ctl_attribute attribute = {.value = bytes_of("unsigned.msi\0\xff", 14)};
+    char text[40];
+
+    (void)state;
+    assert_string_equal(ctl_attribute_value(&attribute, text, sizeof text),
+                        "unsigned.msi\xef\xbf\xbd\xef\xbf\xbd");
+    assert_string_equal(ctl_attribute_value(&attribute, text, 18), "unsigned.msi\xef\xbf\xbd");
+    assert_string_equal(ctl_attribute_value(&attribute, text, 9), "unsigned");
+    assert_string_equal(ctl_attribute_value(&attribute, text, 1), "");
+}
 
 static void flags(void **state)
 {
@@ -668,6 +682,7 @@ int main(void)
         cmocka_unit_test(text_tag_with_other_digits),
         cmocka_unit_test(finding),
         cmocka_unit_test(texts),
+        cmocka_unit_test(values_of_octets),
         cmocka_unit_test(flags),
         cmocka_unit_test(other_attributes_are_skipped),
         cmocka_unit_test(refused_fronts),
