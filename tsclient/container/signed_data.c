@@ -210,11 +210,13 @@ static void compare_children(struct difference *d, const uint8_t *place, struct 
     struct bytes old_first, old_rest, new_first, new_rest;
 
     while (split_first(before, &old_first, &old_rest) && split_first(after, &new_first, &new_rest)) {
-        if (bytes_equal(old_rest, after)) {
+        bool differs = !bytes_equal(old_first, new_first);
+
+        if (differs && bytes_equal(old_rest, after)) {
             exchange(d, place, old_first.len, BYTES_NONE, "signature");
             return;
         }
-        if (bytes_equal(before, new_rest)) {
+        if (differs && bytes_equal(before, new_rest)) {
             exchange(d, place, 0, new_first, "signature");
             return;
         }
