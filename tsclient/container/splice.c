@@ -4,6 +4,8 @@
  */
 #include "tsclient/container/splice.h"
 
+#include <string.h>
+
 void splice_add(struct splice *splice, struct splice_edit edit)
 {
     size_t place = splice->num;
@@ -59,18 +61,40 @@ static size_t num_octets_of(size_t len)
     return num;
 }
 
-/* Puts the header before the contents that stand in out from mark on: in the old one's form where len fits it. */
-static void put_header(struct wbuf *out, size_t mark, struct bytes element, size_t old_header_len)
+/* Octets of tag and length for that length, in the old header's form where it fits. */
+static size_t new_header_len(struct bytes element, size_t old_header_len, size_t len)
 {
-    size_t len = out->len - mark;
     bool was_shortest = old_header_len == der_header_len(element.len - old_header_len);
-    size_t header_len = der_header_len(len);
+
+    return !was_shortest && 2 + num_octets_of(len) <= old_header_len ? old_header_len : der_header_len(len);
+}
+
+/* Makes room for another header than the one that stands at start: up or down. */
+static uint8_t *resize_header(struct wbuf *out, size_t start, size_t old_len, size_t new_len)
+{
+    if (new_len > old_len) {
+        return wbuf_insert(out, start, new_len - old_len);
+    }
+    if (new_len < old_len) {
+        memmove(out->data + start + new_len, out->data + start + old_len, out->len - start - old_len);
+        out->len -= old_len - new_len;
+    }
+    return out->data + start;
+}
+
+/* Sets the length of the element that stands in out from start on, with its old header. The length seldom changes its size: so the
+ * contents seldom move, however deep the element stands. */
+static void set_length(struct wbuf *out, size_t start, struct bytes element, size_t old_header_len)
+{
+    size_t len, header_len;
     uint8_t *at;
 
-    if (!was_shortest && 2 + num_octets_of(len) <= old_header_len) {
-        header_len = old_header_len;
+    if (wbuf_rc(out) != RC_OK) {
+        return;
     }
-    at = wbuf_insert(out, mark, header_len);
+    len = out->len - start - old_header_len;
+    header_len = new_header_len(element, old_header_len, len);
+    at = resize_header(out, start, old_header_len, header_len);
     if (!at) {
         return;
     }
@@ -146,18 +170,19 @@ static void copy_children(struct copy *c, struct bytes element, struct bytes res
 
 static void copy_element(struct copy *c, struct bytes element, unsigned depth)
 {
-    size_t mark = c->out->len, header_len = header_len_of(element);
+    size_t start = c->out->len, header_len = header_len_of(element);
 
     if (!has_edit_below(c->splice, element)) {
         wbuf_put(c->out, element);
         return;
     }
-    if (depth > DER_MAX_DEPTH || !(element.data[0] & 0x20)) {
-        fail(c, depth > DER_MAX_DEPTH ? RC_DER_DEPTH : RC_DER_TAG);
+    if (depth > SPLICE_MAX_DEPTH || !(element.data[0] & 0x20)) {
+        fail(c, depth > SPLICE_MAX_DEPTH ? RC_DER_DEPTH : RC_DER_TAG);
         return;
     }
+    wbuf_put(c->out, bytes_of(element.data, header_len));
     copy_children(c, element, (struct bytes){element.data + header_len, element.len - header_len}, depth);
-    put_header(c->out, mark, element, header_len);
+    set_length(c->out, start, element, header_len);
 }
 
 enum rc splice_apply(const struct splice *splice, struct bytes in, struct wbuf *out)

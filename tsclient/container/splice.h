@@ -15,7 +15,8 @@ struct splice_edit {
     struct bytes insert;   /* whole elements that come */
 };
 
-#define SPLICE_MAX_EDITS 64
+#define SPLICE_MAX_EDITS 160
+#define SPLICE_MAX_DEPTH 160 /* fifteen signatures within each other take 8 levels each */
 
 struct splice {
     struct splice_edit edit[SPLICE_MAX_EDITS]; /* in the order of their places */
@@ -26,9 +27,9 @@ struct splice {
 /* splice_add adds one edit; several at one place keep their order. Latches RC_TOO_LARGE. */
 void splice_add(struct splice *splice, struct splice_edit edit);
 
-/* splice_apply writes in (one element) with the edits made. A length that was written in its shortest form stays so, another one
+/* splice_apply writes in (one element) with the edits made, in time that grows as in does. A length that was written in its shortest form stays so, another one
  * keeps its number of octets where that suffices. RC_DER_* where in is no tree of definite lengths above the edits,
- * RC_DER_TAG where an edit's place is not between two children of its parent. */
+ * RC_DER_DEPTH, RC_DER_TAG where an edit's place is not between two children of its parent. */
 enum rc splice_apply(const struct splice *splice, struct bytes in, struct wbuf *out) MUST_CHECK;
 
 #endif
