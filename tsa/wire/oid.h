@@ -76,6 +76,8 @@
       "\x2b\x06\x01\x04\x01\x82\x37\x02\x04\x01")                                                            \
     X(SPC_SEALING_SIGNATURE, "1.3.6.1.4.1.311.2.4.3", "sealingSignature",                                    \
       "\x2b\x06\x01\x04\x01\x82\x37\x02\x04\x03")                                                            \
+    X(SPC_SEALING_TIMESTAMP, "1.3.6.1.4.1.311.2.4.4", "sealingTimestamp",                                    \
+      "\x2b\x06\x01\x04\x01\x82\x37\x02\x04\x04")                                                            \
     X(CTL, "1.3.6.1.4.1.311.10.1", "certTrustList", "\x2b\x06\x01\x04\x01\x82\x37\x0a\x01")                  \
     X(CATALOG_LIST, "1.3.6.1.4.1.311.12.1.1", "catalogList", "\x2b\x06\x01\x04\x01\x82\x37\x0c\x01\x01")     \
     X(CATALOG_MEMBER, "1.3.6.1.4.1.311.12.1.2", "catalogListMember",                                         \

@@ -116,6 +116,8 @@
     X(UNSIGNED, "unsigned", "the file holds no signature")                                                   \
     X(SPC_CONTENT, "spc-content", "the signed content is not an Authenticode indirect data")                 \
     X(SPC_PAGE_HASH, "page-hash-mismatch", "a page of the file differs from its signed hash")                \
+    X(SPC_INDEFINITE, "spc-indefinite",                                                                      \
+      "the signature has indefinite lengths (BER): it can be read and judged, but not changed")              \
     X(CTL_MALFORMED, "ctl-malformed", "the catalog's list is malformed")                                     \
     X(SPC_NO_DATA, "no-data", "the file that was signed is not there to compare")                            \
     X(SPC_DIGEST, "digest-mismatch", "the file's digest differs from the signed one")                        \

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads the SignedData of Authenticode ("Windows Authenticode Portable Executable Signature Format", Microsoft): the indirect
- * data, and the tree of signatures that nested ones make. Exactly one SignerInfo each, as Authenticode has it. It judges no
- * signature: it says what is there and where.
+ * data, and the tree of signatures that nested ones make. Authenticode has exactly one SignerInfo each; plain CMS may have more
+ * (RFC 5652 5.1). It judges no signature: it says what is there and where. How deep signatures nest is limited by how many there may be.
  */
 #include "tsclient/container/spc.h"
-
-#define MAX_DEPTH 4 /* of nested signatures; real files have 1 */
 
 /* ---- SpcIndirectDataContent ---- */
 
@@ -42,7 +40,7 @@ enum rc spc_indirect_parse(struct bytes contents, struct spc_indirect *out)
 
 /* ---- the signatures ---- */
 
-static enum spc_stamp_kind kind_of(enum oid attribute)
+enum spc_stamp_kind spc_stamp_kind_of(enum oid attribute)
 {
     switch (attribute) {
     case OID_COUNTER_SIGNATURE:
@@ -55,6 +53,11 @@ static enum spc_stamp_kind kind_of(enum oid attribute)
     }
 }
 
+static bool is_seal(enum oid attribute)
+{
+    return attribute == OID_SPC_SEALING_SIGNATURE || attribute == OID_SPC_SEALING_TIMESTAMP;
+}
+
 static enum rc add_stamp(struct spc_signature *signature, enum spc_stamp_kind kind, struct bytes value)
 {
     if (signature->num_stamps == SPC_MAX_STAMPS) {
@@ -64,17 +67,17 @@ static enum rc add_stamp(struct spc_signature *signature, enum spc_stamp_kind ki
     return RC_OK;
 }
 
-static enum rc read_signature(struct spc *spc, struct bytes pkcs7, unsigned depth, size_t primary);
+static enum rc read_signed_data(struct spc *spc, struct bytes pkcs7, unsigned depth, size_t primary);
 
 static enum rc read_value(struct spc *spc, size_t index, enum oid attribute, struct bytes value)
 {
-    enum spc_stamp_kind kind = kind_of(attribute);
+    enum spc_stamp_kind kind = spc_stamp_kind_of(attribute);
 
     if (kind != SPC_STAMP_NONE) {
         return add_stamp(&spc->signatures[index], kind, value);
     }
     if (attribute == OID_SPC_NESTED_SIGNATURE) {
-        return read_signature(spc, value, spc->signatures[index].depth + 1, spc->signatures[index].primary);
+        return read_signed_data(spc, value, spc->signatures[index].depth + 1, spc->signatures[index].primary);
     }
     return RC_OK;
 }
@@ -86,7 +89,7 @@ static enum rc read_values(struct spc *spc, size_t index, const struct cms_attr 
     size_t len;
     enum rc rc = RC_OK;
 
-    if (kind_of(attr->oid) == SPC_STAMP_NONE && attr->oid != OID_SPC_NESTED_SIGNATURE) {
+    if (spc_stamp_kind_of(attr->oid) == SPC_STAMP_NONE && attr->oid != OID_SPC_NESTED_SIGNATURE) {
         return RC_OK;
     }
     while (rc == RC_OK && rest.len > 0) {
@@ -106,37 +109,69 @@ static enum rc read_attributes(struct spc *spc, size_t index)
     enum rc rc = RC_OK;
 
     while (rc == RC_OK && cms_attr_next(&rest, &attr)) {
-        spc->signatures[index].is_sealed |= attr.oid == OID_SPC_SEALING_SIGNATURE;
+        spc->signatures[index].is_sealed |= is_seal(attr.oid);
         rc = read_values(spc, index, &attr);
     }
     return rc == RC_OK && rest.len > 0 ? RC_DER_TRAILING : rc;
 }
 
-static enum rc read_signature(struct spc *spc, struct bytes pkcs7, unsigned depth, size_t primary)
+/* One SignerInfo; whole has what it shares with the others of its SignedData. */
+static enum rc read_signer(struct spc *spc, const struct spc_signature *whole, struct bytes signer)
 {
     size_t index = spc->num;
-    struct spc_signature *signature;
+    struct spc_signature *signature = &spc->signatures[index];
     enum rc rc;
 
-    if (depth > MAX_DEPTH || index == SPC_MAX_SIGNATURES) {
+    if (index == SPC_MAX_SIGNATURES) {
         return RC_TOO_LARGE;
     }
-    signature = &spc->signatures[index];
-    *signature = (struct spc_signature){.depth = depth, .blob = spc->num_blobs, .primary = primary};
-    rc = cms_parse(pkcs7, DER_FOREIGN, &signature->cms);
+    *signature = *whole;
+    rc = cms_signer_parse(signer, DER_FOREIGN, &signature->cms.signer);
     if (rc != RC_OK) {
         return rc;
-    }
-    if (signature->cms.num_signers != 1) {
-        return depth == 0 && signature->cms.num_signers == 0 ? RC_UNSIGNED : RC_CMS_SIGNERS;
     }
     spc->num++;
     return read_attributes(spc, index);
 }
 
+static enum rc check_signers(const struct spc_signature *whole)
+{
+    enum oid type = whole->cms.content_type;
+
+    if (whole->cms.num_signers == 0) {
+        return whole->depth == 0 ? RC_UNSIGNED : RC_CMS_SIGNERS;
+    }
+    if (whole->cms.num_signers > 1 &&
+        (whole->depth > 0 || type == OID_SPC_INDIRECT_DATA || type == OID_CTL)) {
+        return RC_CMS_SIGNERS;
+    }
+    return RC_OK;
+}
+
+static enum rc read_signed_data(struct spc *spc, struct bytes pkcs7, unsigned depth, size_t primary)
+{
+    struct spc_signature whole = {.depth = depth, .blob = spc->num_blobs, .primary = primary};
+    struct bytes rest;
+    size_t len;
+    enum rc rc = cms_parse(pkcs7, DER_FOREIGN, &whole.cms);
+
+    if (rc == RC_OK) {
+        rc = check_signers(&whole);
+    }
+    rest = whole.cms.signers;
+    while (rc == RC_OK && rest.len > 0) {
+        rc = der_tlv_len(rest, &len);
+        if (rc == RC_OK) {
+            rc = read_signer(spc, &whole, bytes_of(rest.data, len));
+            rest = bytes_of(rest.data + len, rest.len - len);
+        }
+    }
+    return rc;
+}
+
 enum rc spc_add(struct spc *spc, struct bytes pkcs7)
 {
-    enum rc rc = read_signature(spc, pkcs7, 0, spc->num);
+    enum rc rc = read_signed_data(spc, pkcs7, 0, spc->num);
 
     spc->num_blobs++;
     return rc;

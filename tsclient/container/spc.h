@@ -36,8 +36,12 @@ enum spc_stamp_kind {
     SPC_STAMP_RFC3161
 };
 
-#define SPC_MAX_SIGNATURES 16
-#define SPC_MAX_STAMPS     4
+/* spc_stamp_kind_of tells which kind of timestamp an unsigned attribute of that type holds; SPC_STAMP_NONE where it holds none. */
+enum spc_stamp_kind spc_stamp_kind_of(enum oid attribute);
+
+#define SPC_MAX_SIGNATURES   16 /* nested to any depth that this allows */
+#define SPC_MAX_STAMPS       4
+#define SPC_MAX_CERTIFICATES 256 /* in a set that a legacy timestamp changes */
 
 struct spc_stamp {
     enum spc_stamp_kind kind;
@@ -45,8 +49,9 @@ struct spc_stamp {
 };
 
 struct spc_signature {
-    struct cms cms; /* views into the signature; for nested ones into the attribute value */
-    unsigned depth; /* 0 = primary */
+    struct cms
+        cms; /* views into the signature; for nested ones into the attribute value. cms.signer is this signature's */
+    unsigned depth; /* 0 = primary, and each SignerInfo of a plain CMS with several */
     size_t blob;    /* which of the file's blobs it stands in */
     size_t primary; /* index of the first signature of that blob */
     struct spc_stamp stamps[SPC_MAX_STAMPS];
@@ -56,32 +61,44 @@ struct spc_signature {
 
 struct spc {
     struct spc_signature signatures
-        [SPC_MAX_SIGNATURES]; /* blob after blob: 0 = primary, then nested ones in attribute order, depth first */
+        [SPC_MAX_SIGNATURES]; /* blob after blob: 0 = primary, then nested ones in attribute order, depth first; then
+                               * the next SignerInfo */
     size_t num;
     size_t num_blobs;
 };
 
 /* spc_add reads a further blob, nested signatures included, and adds its signatures (start with a zeroed struct). RC_CMS_*, RC_DER_*,
- * RC_TOO_LARGE with too many or too deep ones or too many timestamps; RC_UNSIGNED when there is no SignerInfo. The struct is large: keep it
- * off small stacks. spc_parse reads one blob alone. */
+ * RC_TOO_LARGE with too many signatures or timestamps; RC_UNSIGNED when there is no SignerInfo; RC_CMS_SIGNERS when an Authenticode
+ * signature, a catalog or a nested signature has several. The struct is large: keep it off small stacks. spc_parse reads one blob alone. */
 enum rc spc_add(struct spc *spc, struct bytes pkcs7) MUST_CHECK;
 enum rc spc_parse(struct bytes pkcs7, struct spc *out) MUST_CHECK;
 
 /* spc_content_digest hashes what messageDigest covers, for one signature. */
 enum rc spc_content_digest(const struct spc_signature *signature, uint8_t out[DIGEST_MAX]) MUST_CHECK;
 
-/* A change of one signature's timestamps: remove those there, add one. */
+/* A change of one signature's timestamps: remove those there, of every kind, add one. */
 struct spc_change {
-    size_t index;             /* of the signature within its blob */
-    enum spc_stamp_kind kind; /* SPC_STAMP_NONE: only remove */
-    struct bytes value;       /* token, or the SignerInfo of a legacy reply */
-    struct bytes
-        certificates; /* legacy: CertificateSet contents of the reply, added to that signature's set without duplicates */
+    size_t index;              /* of the signature within its blob */
+    enum spc_stamp_kind kind;  /* SPC_STAMP_NONE: only remove */
+    struct bytes value;        /* token, or the SignerInfo of a legacy reply */
+    struct bytes certificates; /* legacy: CertificateSet contents of the reply */
 };
 
-/* spc_change writes the whole new blob with one signature changed; attribute order, other attributes and every signed octet stay,
- * lengths above grow (in the same form where they fit). Several changes: apply one after the other. RC_DER_* (indefinite lengths are
- * refused), RC_NOT_FOUND when there is no such signature. */
+/*
+ * spc_change writes the whole new blob with one signature changed; attribute order, other attributes and every signed octet stay,
+ * lengths above follow (in the same form where they fit). Several changes: apply one after the other. RC_NOT_FOUND when there is no such
+ * signature, RC_SPC_INDEFINITE where indefinite lengths stand above the change, RC_TOO_LARGE, RC_DER_*; RC_CMS_* where value is no SignerInfo.
+ *
+ * With a legacy timestamp come those certificates of the reply that it needs (the countersigner's own, and issuers upward by name)
+ * and that the set lacks. With one that goes, removed or replaced, go those of the set that it needed and nothing that stays does: no
+ * signer or timestamp of that SignedData and no other certificate, itself or by its issuers upward.
+ *
+ * A timestamp put on a signature that has none, and removed, leaves the octets of before. The exceptions:
+ * - an empty set of unsigned attributes, attributes of a timestamp's type without a value, and (legacy) an empty certificate set go;
+ * - a length above the change that was longer than its shortest form, and is no longer so with the timestamp, becomes the shortest;
+ * - legacy: a certificate that the timestamp needs and that stood there before, used by nothing, goes with it;
+ * - legacy: a certificate that came and that is an issuer of something that stays (before it was not there) stays.
+ */
 enum rc spc_change(struct bytes pkcs7, const struct spc_change *change, struct wbuf *out) MUST_CHECK;
 
 #endif

@@ -1,32 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The surgical change of one signature's timestamps. Whole attributes leave the SignerInfo's unsigned attributes, one comes; a
- * legacy timestamp's certificates join the certificate set; the lengths above follow. Nothing else is touched, and nothing that
- * somebody else encoded is encoded again: signed attributes need not be DER to be right.
+ * legacy timestamp's certificates join the certificate set or leave it; the lengths above follow. Nothing else is touched, and nothing
+ * that somebody else encoded is encoded again: signed attributes need not be DER to be right.
  */
 #include "tsclient/container/spc.h"
 
 #include <stdlib.h>
 
+#include "tsa/wire/ber.h"
+#include "tsclient/container/spc_certs.h"
 #include "tsclient/container/splice.h"
 
 struct change {
     const struct spc_change *wanted;
+    const struct spc *spc;
     const struct spc_signature *signature;
     struct splice splice;
     struct wbuf attribute;    /* the new Attribute */
     struct wbuf attributes;   /* a whole new [1], where there was none */
-    struct wbuf certificates; /* those that are not in the set yet, in [0] where there was none */
+    struct wbuf certificates; /* those that come, in [0] where there was none */
 };
 
 /* ---- the new attribute ---- */
 
-/* Authenticode has an attribute of its own for tokens; plain CMS takes RFC 3161's (appendix A). */
-static enum oid token_attribute(const struct spc_signature *signature)
+/* Authenticode, which is also what nested signatures are, has an attribute of its own for tokens; everything else takes RFC 3161's
+ * (appendix A). */
+static enum oid token_attribute(const struct change *c)
 {
-    enum oid type = signature->cms.content_type;
+    enum oid type = c->spc->signatures[c->signature->primary].cms.content_type;
 
-    return signature->depth == 0 && type == OID_DATA ? OID_TIME_STAMP_TOKEN : OID_SPC_RFC3161;
+    return c->signature->depth > 0 || type == OID_SPC_INDIRECT_DATA || type == OID_CTL ? OID_SPC_RFC3161
+                                                                                       : OID_TIME_STAMP_TOKEN;
 }
 
 static enum rc build_attribute(struct change *c)
@@ -40,7 +45,7 @@ static enum rc build_attribute(struct change *c)
         return RC_OK;
     }
     sequence = der_open(w, DER_SEQUENCE);
-    oid_put(w, legacy ? OID_COUNTER_SIGNATURE : token_attribute(c->signature));
+    oid_put(w, legacy ? OID_COUNTER_SIGNATURE : token_attribute(c));
     set = der_open(w, DER_SET);
     wbuf_put(w, c->wanted->value);
     der_close(w, set);
@@ -50,14 +55,8 @@ static enum rc build_attribute(struct change *c)
 
 /* ---- unsigned attributes ---- */
 
-static bool is_stamp(enum oid attribute)
-{
-    return attribute == OID_COUNTER_SIGNATURE || attribute == OID_SPC_RFC3161 ||
-           attribute == OID_TIME_STAMP_TOKEN;
-}
-
 struct walk {
-    size_t num_kept;
+    size_t num_kept, num_removed;
     const uint8_t *place; /* where the new attribute goes */
 };
 
@@ -69,9 +68,10 @@ static void walk_attributes(struct change *c, struct bytes attrs, struct bytes n
 
     *walk = (struct walk){.place = NULL};
     while (cms_attr_next(&rest, &attr)) {
-        if (is_stamp(attr.oid)) {
+        if (spc_stamp_kind_of(attr.oid) != SPC_STAMP_NONE) {
             splice_add(&c->splice, (struct splice_edit){
                                        .parent = attrs.data, .at = attr.tlv.data, .remove = attr.tlv.len});
+            walk->num_removed++;
             continue;
         }
         walk->num_kept++;
@@ -114,27 +114,13 @@ static enum rc change_attributes(struct change *c)
     walk_attributes(c, attrs, new, &walk);
     if (new.len > 0) {
         splice_add(&c->splice, (struct splice_edit){.parent = attrs.data, .at = walk.place, .insert = new});
-    } else if (walk.num_kept == 0) {
+    } else if (walk.num_kept == 0 && walk.num_removed > 0) {
         drop_attributes(c, attrs);
     }
     return c->splice.rc;
 }
 
 /* ---- certificates ---- */
-
-static bool is_in(struct bytes set, struct bytes der)
-{
-    struct cert cert, found;
-    struct bytes one;
-    struct bytes rest = set;
-
-    while (cert_next(&rest, &one)) {
-        if (bytes_equal(one, der)) {
-            return true;
-        }
-    }
-    return cert_parse(der, &cert) == RC_OK && cert_find(set, cert.issuer, cert.serial, &found) == RC_OK;
-}
 
 /* Where the SignedData starts, and its certificate set (empty, but with its place, where there is none). */
 struct place {
@@ -162,61 +148,137 @@ static enum rc find_place(const struct cms *cms, struct place *out)
     return d.rc;
 }
 
-/* The certificates of the reply that the set lacks, in the reply's order. */
-static enum rc collect_missing(struct change *c)
+static enum rc collect_coming(struct change *c, const struct spc_certs *certs)
 {
-    struct bytes rest = c->wanted->certificates, one;
-    struct wbuf *w = &c->certificates;
-
-    wbuf_init(w, rest.len + 16);
-    while (cert_next(&rest, &one)) {
-        if (!is_in(c->signature->cms.certificates, one) && !is_in(wbuf_bytes(w), one)) {
-            wbuf_put(w, one);
+    wbuf_init(&c->certificates, c->wanted->certificates.len + 16);
+    for (size_t i = 0; i < certs->num; i++) {
+        if (spc_certs_comes(&certs->one[i])) {
+            wbuf_put(&c->certificates, certs->one[i].tlv);
         }
     }
-    return wbuf_rc(w);
+    return wbuf_rc(&c->certificates);
 }
 
-static enum rc change_certificates(struct change *c)
+static bool is_emptied(const struct spc_certs *certs)
 {
-    struct place place;
-    uint8_t *header;
-    enum rc rc = collect_missing(c);
+    size_t num_going = 0, num = 0;
 
-    if (rc == RC_OK) {
-        rc = find_place(&c->signature->cms, &place);
+    for (; num < certs->num && certs->one[num].in_set; num++) {
+        num_going += spc_certs_goes(&certs->one[num]);
     }
-    if (rc != RC_OK || c->certificates.len == 0) {
-        return rc;
+    return num > 0 && num_going == num;
+}
+
+/* Takes those off that go, neighbours in one edit. */
+static void remove_certificates(struct change *c, const struct spc_certs *certs, struct bytes set)
+{
+    struct splice_edit edit = {.parent = set.data};
+
+    for (size_t i = 0; i < certs->num && certs->one[i].in_set; i++) {
+        const struct spc_certs_one *one = &certs->one[i];
+
+        if (spc_certs_goes(one)) {
+            edit.at = edit.remove == 0 ? one->tlv.data : edit.at;
+            edit.remove += one->tlv.len;
+        } else {
+            splice_add(&c->splice, edit);
+            edit.remove = 0;
+        }
     }
-    if (place.set.len > 0) {
-        splice_add(&c->splice, (struct splice_edit){.parent = place.set.data,
-                                                    .at = place.set.data + place.set.len,
-                                                    .insert = wbuf_bytes(&c->certificates)});
+    splice_add(&c->splice, edit);
+}
+
+static enum rc change_set(struct change *c, const struct spc_certs *certs, const struct place *place)
+{
+    struct bytes coming = wbuf_bytes(&c->certificates);
+
+    if (is_emptied(certs) && coming.len == 0) { /* without a certificate there is no [0] at all */
+        splice_add(&c->splice, (struct splice_edit){.parent = place->signed_data,
+                                                    .at = place->set.data,
+                                                    .remove = place->set.len});
         return c->splice.rc;
     }
-    header = wbuf_insert(&c->certificates, 0, 2);
+    remove_certificates(c, certs, place->set);
+    splice_add(&c->splice, (struct splice_edit){.parent = place->set.data,
+                                                .at = place->set.data + place->set.len,
+                                                .insert = coming});
+    return c->splice.rc;
+}
+
+static enum rc add_set(struct change *c, const struct place *place)
+{
+    uint8_t *header = c->certificates.len > 0 ? wbuf_insert(&c->certificates, 0, 2) : NULL;
+
     if (!header) {
         return wbuf_rc(&c->certificates);
     }
     header[0] = DER_CONTEXT_CONSTRUCTED(0);
     header[1] = 0; /* der_close sets it */
     der_close(&c->certificates, 2);
-    splice_add(&c->splice, (struct splice_edit){.parent = place.signed_data,
-                                                .at = place.set.data,
+    splice_add(&c->splice, (struct splice_edit){.parent = place->signed_data,
+                                                .at = place->set.data,
                                                 .insert = wbuf_bytes(&c->certificates)});
     return wbuf_rc(&c->certificates);
+}
+
+static enum rc weigh_certificates(struct change *c, struct spc_certs *certs)
+{
+    struct place place;
+    enum rc rc = spc_certs_weigh(certs, c->spc, c->wanted);
+
+    if (rc == RC_OK) {
+        rc = collect_coming(c, certs);
+    }
+    if (rc == RC_OK) {
+        rc = find_place(&c->signature->cms, &place);
+    }
+    if (rc != RC_OK) {
+        return rc;
+    }
+    return place.set.len > 0 ? change_set(c, certs, &place) : add_set(c, &place);
+}
+
+/* Tokens bring their certificates with them: the set is for legacy timestamps. */
+static bool set_may_change(const struct change *c)
+{
+    bool may = c->wanted->kind == SPC_STAMP_LEGACY;
+
+    for (size_t i = 0; i < c->signature->num_stamps; i++) {
+        may |= c->signature->stamps[i].kind == SPC_STAMP_LEGACY;
+    }
+    return may;
+}
+
+static enum rc change_certificates(struct change *c)
+{
+    struct spc_certs *certs;
+    enum rc rc = RC_NO_MEMORY;
+
+    if (!set_may_change(c)) {
+        return RC_OK;
+    }
+    certs = calloc(1, sizeof *certs);
+    if (certs) {
+        rc = weigh_certificates(c, certs);
+        spc_certs_clear(certs);
+    }
+    free(certs);
+    return rc;
 }
 
 /* ---- the whole ---- */
 
 static enum rc check_value(const struct spc_change *change)
 {
+    struct cms_signer signer;
     size_t len;
     enum rc rc;
 
     if (change->kind == SPC_STAMP_NONE) {
         return RC_OK;
+    }
+    if (change->kind == SPC_STAMP_LEGACY) {
+        return cms_signer_parse(change->value, DER_FOREIGN, &signer);
     }
     rc = der_tlv_len(change->value, &len);
     return rc == RC_OK && len != change->value.len ? RC_DER_TRAILING : rc;
@@ -229,7 +291,7 @@ static enum rc apply(struct change *c, struct bytes pkcs7, struct wbuf *out)
     if (rc == RC_OK) {
         rc = change_attributes(c);
     }
-    if (rc == RC_OK && c->wanted->kind == SPC_STAMP_LEGACY) {
+    if (rc == RC_OK) {
         rc = change_certificates(c);
     }
     return rc == RC_OK ? splice_apply(&c->splice, pkcs7, out) : rc;
@@ -237,8 +299,8 @@ static enum rc apply(struct change *c, struct bytes pkcs7, struct wbuf *out)
 
 enum rc spc_change(struct bytes pkcs7, const struct spc_change *change, struct wbuf *out)
 {
-    struct change c = {.wanted = change};
     struct spc *spc = calloc(1, sizeof *spc);
+    struct change c = {.wanted = change, .spc = spc};
     enum rc rc = spc ? spc_parse(pkcs7, spc) : RC_NO_MEMORY;
 
     if (rc == RC_OK) {
@@ -247,6 +309,9 @@ enum rc spc_change(struct bytes pkcs7, const struct spc_change *change, struct w
     if (rc == RC_OK) {
         c.signature = &spc->signatures[change->index];
         rc = apply(&c, pkcs7, out);
+    }
+    if (rc == RC_DER_LENGTH && ber_is_indefinite(pkcs7)) {
+        rc = RC_SPC_INDEFINITE; /* read elsewhere in definite form, but nothing is put back from there */
     }
     wbuf_clear(&c.attribute);
     wbuf_clear(&c.attributes);

@@ -475,7 +475,7 @@ static void indefinite_length_is_judged(void **state)
     assert_true(subject.indefinite);
     wbuf_init(&out, LIMIT);
     assert_int_equal(spc_change(subject.blobs.list[0], &(struct spc_change){.kind = SPC_STAMP_NONE}, &out),
-                     RC_DER_LENGTH);
+                     RC_SPC_INDEFINITE);
     subject_close(&subject);
     wbuf_clear(&out);
     wbuf_clear(&file);
