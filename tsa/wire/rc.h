@@ -73,7 +73,7 @@
     X(CMS_SIGNATURE, "cms-signature", "the signature does not verify")                                       \
     X(CMS_SIGNATURE_ALG, "cms-signature-alg", "the signature algorithm is not supported")                    \
     X(CMS_ALGORITHM_PROTECTION, "cms-algorithm-protection", "the protected algorithms differ")               \
-    X(CMS_CERTS_ONLY, "certificates-only", "it holds certificates alone, no signature")                      \
+    X(CMS_CERTS_ONLY, "certificates-only", "it holds certificates alone")                                    \
     /* token, verify */                                                                                      \
     X(TOKEN_NO_ESS, "token-no-ess", "the signingCertificate attribute is not there")                         \
     X(TOKEN_ESS_MISMATCH, "token-ess-mismatch",                                                              \
