@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "tsclient/container/cat.h"
 #include "tsclient/report.h"
 #include "tsclient/report_facts.h"
 #include "tsclient/report_json.h"
@@ -18,6 +19,7 @@
 /* An unsigned catalog has a list too: what it lists is told, and is not good. */
 static void read_list(struct catalog *catalog)
 {
+    const struct container_ops *ops = catalog->subject.ops;
     const struct reason_entry *damage = reasons_first(&catalog->subject.reasons, SEVERITY_ERROR);
     enum rc rc = report_catalog(&catalog->subject, &catalog->ctl);
 
@@ -28,7 +30,7 @@ static void read_list(struct catalog *catalog)
     catalog->ctl = (struct ctl){0};
     if (rc == RC_CTL_MALFORMED) {
         catalog->no_list = (struct reason_entry){REASON_MALFORMED, SEVERITY_ERROR, rc};
-    } else if (damage && damage->reason != REASON_UNSIGNED) {
+    } else if (damage && (!ops || ops == &cat_ops)) {
         catalog->no_list = *damage;
     } else {
         catalog->no_list = (struct reason_entry){REASON_UNSUPPORTED_FORMAT, SEVERITY_ERROR, rc};
@@ -56,7 +58,10 @@ static const char *no_list_text(const struct catalog *catalog)
     if (catalog->no_list.reason == REASON_UNSUPPORTED_FORMAT) {
         return "it is no catalog";
     }
-    return catalog->no_list.cause == RC_CTL_MALFORMED ? rc_text(RC_CTL_MALFORMED) : catalog->subject.why;
+    if (catalog->no_list.cause == RC_CTL_MALFORMED) {
+        return rc_text(RC_CTL_MALFORMED);
+    }
+    return catalog->subject.why[0] ? catalog->subject.why : reason_text(catalog->no_list.reason);
 }
 
 void catalog_print_own(FILE *out, const struct catalog *catalog, enum severity least)
@@ -86,20 +91,27 @@ struct search {
     const struct safefile_map *map;
 };
 
-/* A page that differs is found all the same: no other catalog may hide it. */
+/* A good catalog counts more than one that is not; of good ones that in which a page differs, so that no other one hides it. */
+static int weight(const struct catalog *catalog, enum rc rc)
+{
+    return !is_good(catalog) ? 1 : rc == RC_OK ? 2 : 3;
+}
+
 static enum rc find(const struct search *search, struct catalog_member *out, bool *out_with_crlf)
 {
     enum rc rc, best = RC_NOT_FOUND;
     struct membership found;
+    int heaviest = 0;
 
     *out_with_crlf = false;
-    for (size_t i = 0; i < search->num && !(out->catalog && is_good(out->catalog)); i++) {
+    for (size_t i = 0; i < search->num; i++) {
         const struct catalog *catalog = &search->catalogs[i];
 
         rc = membership_find(&catalog->ctl, search->map->bytes, &found);
         if (rc == RC_NOT_FOUND) {
             *out_with_crlf |= found.listed_with_crlf;
-        } else if (!out->catalog || is_good(catalog)) {
+        } else if (weight(catalog, rc) > heaviest) {
+            heaviest = weight(catalog, rc);
             best = rc;
             out->catalog = catalog;
             out->membership = found;
