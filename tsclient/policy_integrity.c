@@ -158,6 +158,12 @@ static enum rc check_signature(const struct subject *subject, struct policy_sign
     return check_with_content(&check, content);
 }
 
+/* Then a digest that differs speaks of that file: it was changed, or it is another one. */
+static bool is_of_other_file(const struct subject *subject, const struct spc_signature *signature)
+{
+    return !signature->cms.has_content && signature->depth == 0 && subject->has_data;
+}
+
 void policy_integrity(const struct subject *subject, struct policy_signature *out)
 {
     const struct cms *cms = &out->spc->cms;
@@ -169,7 +175,9 @@ void policy_integrity(const struct subject *subject, struct policy_signature *ou
     } else {
         out->cert = (struct cert){0};
     }
-    if (rc != RC_OK) {
+    if (rc == RC_CMS_MESSAGE_DIGEST && is_of_other_file(subject, out->spc)) {
+        reasons_add(&out->reasons, REASON_DIGEST_MISMATCH, rc);
+    } else if (rc != RC_OK) {
         reasons_add(&out->reasons, REASON_BAD_SIGNATURE, rc);
     }
     policy_note_weak(&out->reasons, cms->signer.digest);
