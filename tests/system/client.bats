@@ -65,7 +65,7 @@ ends() {
 }
 
 @test "remove gives back the octets of before, of either kind, of each signature alone" {
-    for option in --tr; do
+    for option in --tr -t; do
         for name in signed dual; do
             cp "$DIR/$name.sys" x.sys
             stamp "$option" "${URL}good" x.sys
@@ -81,7 +81,7 @@ ends() {
     run "$TSCLIENT" remove --json -o clear.sys dual.sys
     ends 0 '"verdict":"removed"'
     [ "$(kinds dual.sys)" = "authenticode none" ]
-
+    cmp clear.sys "$DIR/dual.sys"
     stamp -t "${URL}good" dual.sys
     cmp dual.sys both.sys || [ "$(kinds dual.sys)" = "authenticode authenticode" ]
 }
