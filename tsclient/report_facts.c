@@ -13,7 +13,6 @@
 #include "certs/keyfile.h"
 
 #define ATTRIBUTE_NAME_MAX 100
-#define DATA_BASE64        0x00020000u /* CRYPTCAT_ATTR_DATABASE64 (mscat.h): octets as they are, not UTF-16 */
 
 /* ---- signatures ---- */
 
@@ -146,20 +145,15 @@ static bool is_plain(struct bytes b)
     return true;
 }
 
+/* Digits lose nothing where ctl_attribute_value shows what is printable alone. */
 char *report_attribute_value(const struct ctl_attribute *attribute)
 {
     size_t size = attribute->value.len * 2 + 1; /* enough for UTF-8 of UTF-16, and for hexadecimal digits */
+    bool is_text = attribute->flags & CTL_ATTRIBUTE_TEXT || is_plain(attribute->value);
     char *text = malloc(size);
 
     if (!text) {
         return NULL;
     }
-    if ((attribute->flags & DATA_BASE64) == 0) {
-        return ctl_attribute_value(attribute, text, size);
-    }
-    if (!is_plain(attribute->value)) {
-        return bytes_to_hex(attribute->value, text, size);
-    }
-    (void)snprintf(text, size, "%.*s", (int)attribute->value.len, (const char *)attribute->value.data);
-    return text;
+    return is_text ? ctl_attribute_value(attribute, text, size) : bytes_to_hex(attribute->value, text, size);
 }
