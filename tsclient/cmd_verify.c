@@ -58,7 +58,7 @@ struct run {
     bool told[OPTION_LIST_MAX];
     size_t num_catalogs;
     struct report_counts counts;
-    bool fault;
+    bool fault, misused;
 };
 
 static void count(struct run *run, enum severity worst)
@@ -83,31 +83,40 @@ static void print_text(const struct run *run, const struct subject *subject, con
     }
 }
 
-static void verify_file(struct run *run, const char *path)
+static void judge_file(struct run *run, const struct subject *subject)
 {
-    struct policy_file *file;
-    struct subject subject;
+    struct policy_file *file = policy_judge(subject, &run->query);
 
-    subject_open(path, &subject);
-    if (subject_wants_data(&subject)) {
-        subject_open_data(&subject, run->settings->data);
-    } else if (run->settings->data) {
-        reasons_add(&subject.reasons, REASON_UNSUPPORTED_FORMAT, RC_FORMAT_UNKNOWN);
-        (void)snprintf(subject.why, sizeof subject.why, "--data goes with a detached signature");
-    }
-    file = policy_judge(&subject, &run->query);
     if (!file) {
         run->fault = true;
     } else if (run->settings->json) {
         run->fault |=
-            !report_json_print(report_json_file(&subject, file, report_json_verdict(&file->reasons)));
+            !report_json_print(report_json_file(subject, file, report_json_verdict(&file->reasons)));
     } else {
-        print_text(run, &subject, file);
+        print_text(run, subject, file);
     }
     if (file) {
         count(run, reasons_worst(&file->reasons));
     }
     policy_free(file);
+}
+
+static void verify_file(struct run *run, const char *path)
+{
+    char shown[REPORT_PATH_MAX];
+    struct subject subject;
+
+    subject_open(path, &subject);
+    if (subject_wants_data(&subject)) {
+        subject_open_data(&subject, run->settings->data);
+    }
+    if (run->settings->data && subject.spc && !subject_wants_data(&subject)) {
+        run->misused = true;
+        (void)fprintf(stderr, "%s: --data goes with a detached signature; this file holds what it signs\n",
+                      report_path(path, shown));
+    } else {
+        judge_file(run, &subject);
+    }
     subject_close(&subject);
 }
 
@@ -205,6 +214,9 @@ static int verdict(const struct run *run)
     if (run->fault) {
         (void)fprintf(stderr, "tsclient verify: out of memory, or the output can not be written\n");
         return EXIT_FAULT;
+    }
+    if (run->misused) {
+        return EXIT_USAGE;
     }
     return run->counts.errors > 0 ? EXIT_NO : run->counts.warnings > 0 ? EXIT_WARNINGS : EXIT_DONE;
 }
