@@ -190,6 +190,10 @@ static enum rc on_indirect(struct bytes values, struct ctl_member *out)
         rc = spc_indirect_parse(contents, &out->indirect);
     }
     out->has_indirect = true;
+    if (out->indirect.is_package) { /* not one digest, but many */
+        out->indirect =
+            (struct spc_indirect){.data_type = out->indirect.data_type, .data = out->indirect.data};
+    }
     return rc == RC_DIGEST_UNKNOWN ? RC_OK : rc;
 }
 
@@ -318,7 +322,7 @@ enum rc ctl_member_digest(const struct ctl_member *member, enum digest *out_alg,
         return *out_alg == DIGEST_NONE ? RC_CTL_MALFORMED : RC_OK;
     }
     *out_alg = member->indirect.alg;
-    if (member->indirect.alg == DIGEST_NONE || member->indirect.is_package) {
+    if (member->indirect.alg == DIGEST_NONE) {
         return RC_DIGEST_UNKNOWN;
     }
     memcpy(out_digest, member->indirect.digest.data, member->indirect.digest.len);

@@ -294,6 +294,11 @@ static void kinds(void **state)
     "30006400300065003000660031003000310031003100320031003300"
 #define UNKNOWN_DIGEST INDIRECT(FLAT_DATA, DIGEST_INFO("608648016503040208", SHA256))
 
+/* Longer than any digest, as the signature of an MSIX package has it. */
+#define PACKAGE_DIGESTS                                                                                      \
+    INDIRECT(FLAT_DATA, DIGEST_INFO(SHA256_OID, "41505058"                                                   \
+                                                "41585043" SHA256 "41584344" SHA256 "41584354" SHA256))
+
 static void digests(void **state)
 {
     static const struct {
@@ -314,6 +319,7 @@ static void digests(void **state)
         {"6c006100620065006c00", INDIRECT_FLAT, RC_OK, DIGEST_SHA256, SHA256},
         {SHA1, INDIRECT_FLAT, RC_OK, DIGEST_SHA256, SHA256}, /* what was signed as a digest counts */
         {SHA256, UNKNOWN_DIGEST, RC_DIGEST_UNKNOWN, DIGEST_NONE, ""},
+        {SHA256, PACKAGE_DIGESTS, RC_DIGEST_UNKNOWN, DIGEST_NONE, ""},
     };
     uint8_t digest[DIGEST_MAX], expected[DIGEST_MAX];
     struct ctl_member member;
