@@ -140,7 +140,7 @@ static bool lists_name(const struct ctl *ctl, const char *name)
     struct bytes rest = ctl->members;
     struct ctl_attribute attribute;
     struct ctl_member member;
-    char listed[NAME_MAX + 1];
+    char listed[NAME_MAX + 5]; /* what is cut to that is longer than any name, whatever its last character */
 
     while (ctl_next(&rest, &member)) {
         if (report_attribute_find(member.attributes, "File", &attribute) &&

@@ -363,6 +363,8 @@ END
         run "$TSCLIENT" verify $line
         [ "$status" -eq 64 ] || { echo "$line: $status $output"; false; }
     done
+    run verify --data driver.inf good.cat
+    ends 64 "good.cat: --data goes with a detached signature; this file holds what it signs"
     # shellcheck disable=SC2046
     verify $(printf -- '--catalog good.cat %.0s' $(seq 16)) driver.sys
 }
