@@ -81,6 +81,9 @@ static enum ask_verdict say_finding(struct attempt *a, const struct verify_repor
                    "this check with --no-chain)",
                    report->chain.missing);
     }
+    if (rc == RC_CERT_EKU && cert_check_timestamping(&report->cert) == RC_OK) {
+        return say(a, ASK_BAD, "a CA of its certificate chain is not for timestamping (extended key usage)");
+    }
     return say(a, ASK_BAD, "%s%s", rc_text(rc), advice(rc));
 }
 
@@ -164,9 +167,31 @@ static enum ask_verdict check_time(struct attempt *a, struct gentime time)
     return ASK_GOOD;
 }
 
-static bool has_type(const struct http_reply *reply, const char *type)
+/* Never a silent fall back: a signature whose digest is broken vouches for nothing, whatever the imprint's is. In the legacy form the
+ * authority chooses, and many still choose SHA-1. */
+static enum ask_verdict check_digest(struct attempt *a, enum digest used)
 {
-    return strcmp(reply->type, type) == 0;
+    bool is_weak = used == DIGEST_MD5 ||
+                   (used == DIGEST_SHA1 && a->ask->kind == SPC_STAMP_RFC3161 && a->ask->alg != DIGEST_SHA1);
+
+    return is_weak ? say(a, ASK_BAD, "its signature uses %s, which is too weak", digest_name(used))
+                   : ASK_GOOD;
+}
+
+/* A reply of another media type, or of none, comes from somebody who speaks another protocol. */
+static bool has_type(struct attempt *a, const struct http_reply *reply, const char *type, const char *kind)
+{
+    if (strcmp(reply->type, type) == 0) {
+        return true;
+    }
+    if (reply->type[0] == '\0') {
+        (void)say(a, ASK_BAD, "the reply names no media type; %s is wanted: is this an %s authority?", type,
+                  kind);
+    } else {
+        (void)say(a, ASK_BAD, "the reply's media type is '%s', not %s: is this an %s authority?", reply->type,
+                  type, kind);
+    }
+    return false;
 }
 
 /* ---- RFC 3161 ---- */
@@ -182,8 +207,10 @@ static enum ask_verdict say_refusal(struct attempt *a, const struct tsp_response
         text[i] = octet < 0x20 || octet == 0x7f ? '?' : (char)octet;
     }
     text[len] = '\0';
-    return say(a, ASK_REFUSED, "the authority refused: %s, %s%s%s", tsp_status_name(response->status),
-               tsp_failure_name(response->failure), len ? ": " : "", text);
+    return say(a, ASK_REFUSED, "the authority refused: %s%s%s%s%s", tsp_status_name(response->status),
+               response->failure != TSP_NO_FAILURE ? ", " : "",
+               response->failure != TSP_NO_FAILURE ? tsp_failure_name(response->failure) : "",
+               len ? ": " : "", text);
 }
 
 static enum ask_verdict check_token(struct attempt *a, struct bytes token)
@@ -205,7 +232,7 @@ static enum ask_verdict check_token(struct attempt *a, struct bytes token)
     rc = verify_verdict(&report, rc);
     if (rc != RC_OK) {
         verdict = say_finding(a, &report, rc);
-    } else {
+    } else if ((verdict = check_digest(a, report.signer.digest)) == ASK_GOOD) {
         a->out->value = token;
         verdict = check_time(a, report.time);
     }
@@ -218,11 +245,8 @@ static enum ask_verdict check_response(struct attempt *a, const struct http_repl
     struct tsp_response response;
     enum rc rc;
 
-    if (!has_type(reply, "application/timestamp-reply")) {
-        return say(
-            a, ASK_BAD,
-            "the reply's media type is '%s', not application/timestamp-reply: is this an RFC 3161 authority?",
-            reply->type);
+    if (!has_type(a, reply, "application/timestamp-reply", "RFC 3161")) {
+        return ASK_BAD;
     }
     wbuf_put(&a->out->reply, wbuf_bytes(&reply->body));
     rc = wbuf_rc(&a->out->reply);
@@ -235,6 +259,7 @@ static enum ask_verdict check_response(struct attempt *a, const struct http_repl
     if (response.token.len == 0) {
         return say_refusal(a, &response);
     }
+    /* Granted, or with modifications (RFC 3161 2.4.2): whatever was asked for is compared with the token, so none can pass unseen. */
     return check_token(a, response.token);
 }
 
@@ -261,10 +286,13 @@ static enum rc check_legacy_form(const struct attempt *a, struct cms *cms)
     if (cms->num_signers != 1) {
         return RC_CMS_SIGNERS;
     }
-    if (cms->content_type != OID_DATA || !cms->has_content || !bytes_equal(cms->content, a->data)) {
-        return RC_MSAUTH_CONTENT;
+    if (cms->content_type != OID_DATA) {
+        return RC_CMS_CONTENT_TYPE;
     }
-    return RC_OK;
+    if (!cms->has_content || cms->content_tag != DER_OCTET_STRING_TAG) {
+        return RC_CMS_NO_CONTENT;
+    }
+    return bytes_equal(cms->content, a->data) ? RC_OK : RC_MSAUTH_CONTENT;
 }
 
 static enum ask_verdict check_countersignature(struct attempt *a, const struct cms *cms)
@@ -284,12 +312,14 @@ static enum ask_verdict check_countersignature(struct attempt *a, const struct c
     if (rc == RC_OK) {
         rc = cert_check_timestamping(&report.cert);
     }
-    if (rc == RC_OK && report.form != CMS_SIGNATURE_STANDARD) {
-        rc = RC_CMS_SIGNATURE; /* nobody makes the old form any more */
-    }
     if (rc != RC_OK) {
         verdict = say_finding(a, &report, rc);
-    } else {
+    } else if (report.form != CMS_SIGNATURE_STANDARD) {
+        /* Authorities that are gone made it: Windows takes it, libcrypto and what is built on it do not. */
+        verdict =
+            say(a, ASK_BAD,
+                "its signature is of the old form without DigestInfo, which most programs can not verify");
+    } else if ((verdict = check_digest(a, report.signer.digest)) == ASK_GOOD) {
         a->out->value = cms->signer.tlv;
         a->out->certificates = cms->certificates;
         verdict = check_time(a, report.time);
@@ -303,11 +333,8 @@ static enum ask_verdict check_legacy(struct attempt *a, const struct http_reply 
     struct cms cms;
     enum rc rc;
 
-    if (!has_type(reply, "application/octet-stream")) {
-        return say(a, ASK_BAD,
-                   "the reply's media type is '%s', not application/octet-stream: is this an Authenticode "
-                   "authority?",
-                   reply->type);
+    if (!has_type(a, reply, "application/octet-stream", "Authenticode")) {
+        return ASK_BAD;
     }
     rc = decode_legacy(wbuf_bytes(&reply->body), &a->out->reply);
     if (rc == RC_OK) {

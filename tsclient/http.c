@@ -17,6 +17,7 @@
 #define DEFAULT_TIMEOUT_MS 30000
 #define CONNECT_TIMEOUT_MS 10000
 #define SHOWN_BODY         120
+#define HEAD_MAX           (64u << 10) /* all header lines, those of interim replies and trailers too */
 
 struct http {
     CURL *curl;
@@ -26,8 +27,19 @@ struct http {
 
 struct sink {
     struct wbuf *body;
+    size_t head_len;
     bool too_large;
 };
+
+/* libcurl keeps header lines as long as they come. */
+static size_t on_header(char *data, size_t size, size_t num, void *arg)
+{
+    struct sink *sink = arg;
+
+    (void)data;
+    sink->head_len += size * num;
+    return sink->head_len <= HEAD_MAX ? size * num : 0;
+}
 
 static size_t on_data(char *data, size_t size, size_t num, void *arg)
 {
@@ -160,6 +172,22 @@ static bool is_text(const struct http_reply *reply)
     return strncmp(reply->type, "text/plain", 10) == 0 && reply->body.len > 0;
 }
 
+/* Nothing of the kind was asked for (Accept-Encoding), so it would be taken for a malformed reply. */
+static bool is_coded(CURL *curl, struct http_reply *out)
+{
+    struct curl_header *coding;
+
+    if (curl_easy_header(curl, "Content-Encoding", 0, CURLH_HEADER, -1, &coding) != CURLHE_OK ||
+        strcasecmp(coding->value, "identity") == 0) {
+        return false;
+    }
+    out->verdict = HTTP_BAD;
+    (void)snprintf(
+        out->why, sizeof out->why,
+        "the reply is compressed (Content-Encoding), which was not asked for; is there a proxy between?");
+    return true;
+}
+
 static void judge_status(CURL *curl, struct http_reply *out)
 {
     char quoted[SHOWN_BODY] = "";
@@ -167,6 +195,7 @@ static void judge_status(CURL *curl, struct http_reply *out)
 
     if (out->status == 200) {
         out->verdict = HTTP_GOOD;
+        (void)is_coded(curl, out);
         return;
     }
     if (is_text(out)) {
@@ -186,16 +215,28 @@ static void judge_status(CURL *curl, struct http_reply *out)
                    location ? location : "");
 }
 
+/* What answered speaks something else than HTTP: it would do so again. */
+static bool is_no_http(CURLcode code)
+{
+    return code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY ||
+           code == CURLE_BAD_CONTENT_ENCODING;
+}
+
 static void judge_failure(const struct http *http, CURLcode code, const struct sink *sink,
                           struct http_reply *out)
 {
-    if (sink->too_large) {
+    bool head_too_large = sink->head_len > HEAD_MAX;
+
+    if (sink->too_large || head_too_large) {
         out->verdict = HTTP_BAD;
-        (void)snprintf(out->why, sizeof out->why, "the reply is larger than %u octets", HTTP_REPLY_MAX);
+        (void)snprintf(out->why, sizeof out->why, "the reply%s is larger than %u octets",
+                       head_too_large ? "'s head" : "", head_too_large ? HEAD_MAX : HTTP_REPLY_MAX);
         return;
     }
-    out->verdict = HTTP_UNREACHABLE;
-    (void)snprintf(out->why, sizeof out->why, "%s%s", http->error[0] ? http->error : curl_easy_strerror(code),
+    out->verdict = is_no_http(code) ? HTTP_BAD : HTTP_UNREACHABLE;
+    (void)snprintf(out->why, sizeof out->why, "%s%s%s",
+                   is_no_http(code) ? "what answers there is no HTTP server, or a broken one: " : "",
+                   http->error[0] ? http->error : curl_easy_strerror(code),
                    code == CURLE_SSL_CONNECT_ERROR ? " (an authority without TLS wants http://)" : "");
 }
 
@@ -209,6 +250,8 @@ static CURLcode perform(struct http *http, const struct http_post *post, struct 
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)post->body.len) != CURLE_OK ||
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, post->body.data) != CURLE_OK ||
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_HEADERDATA, sink) != CURLE_OK ||
         curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data) != CURLE_OK ||
         curl_easy_setopt(curl, CURLOPT_WRITEDATA, sink) != CURLE_OK) {
         return CURLE_FAILED_INIT;
