@@ -375,11 +375,10 @@ in_namespace() {
 set -eu
 shopt -s nullglob dotglob
 mkdir disk
-mount -t tmpfs -o size=4k tmpfs disk
 failed=0 done=0
 for pages in $(seq 2 12); do
-    mount -o "remount,size=$((pages * 4))k" disk
-    [ -e disk/driver.sys ] || cp -p template/driver.sys disk/ 2> /dev/null || { rm -f disk/driver.sys; continue; }
+    mount -t tmpfs -o "size=$((pages * 4))k" tmpfs disk
+    cp -p template/driver.sys disk/ 2> /dev/null || { umount disk; continue; }
     old=$(stat -c '%i %s %a %y %z' disk/driver.sys) rc=0
     said=$("$TSCLIENT" stamp --ca "$DIR/root.pem" --retry 0 --tr "${URL}good" disk/driver.sys 2>&1) || rc=$?
     [ -z "$(echo disk/.*)" ] || { echo "left: $(ls -A disk)"; exit 1; }
@@ -392,6 +391,7 @@ for pages in $(seq 2 12); do
     cmp disk/driver.sys template/driver.sys
     [ "$old" = "$(stat -c '%i %s %a %y %z' disk/driver.sys)" ] || { echo "touched"; exit 1; }
     failed=$((failed + 1))
+    umount disk
 done
 echo "# $failed times too full, then done" >&3
 [ "$failed" -ge 2 ] && [ "$done" -eq 1 ]

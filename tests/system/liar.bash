@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The lying authority (tests/tools/lying_tsa.c) for a test file: liar_start in setup_file, liar_stop in teardown_file. Sets and exports
-# DIR (its root.pem, signed.sys, dual.sys, expired.sys, plain.sys), URL and LIAR_PID. The path behind URL names the lie.
+# DIR (its root.pem, signed.sys, dual.sys, expired.sys, big.sys, plain.sys), URL and LIAR_PID. The path behind URL names the lie.
 
 liar_start() {
     export DIR="$BATS_FILE_TMPDIR/lies"
@@ -18,7 +18,11 @@ liar_start() {
     export URL
 }
 
-liar_stop() { kill "$LIAR_PID" 2> /dev/null || true; }
+# What it could not do it has said: then a test has shown nothing.
+liar_stop() {
+    kill "$LIAR_PID" 2> /dev/null || true
+    [ ! -s "$DIR/err" ] || { cat "$DIR/err"; return 1; }
+}
 
-# stamp OPTION...: with the root that the good certificates have, and no patience
-stamp() { "$TSCLIENT" stamp --ca "$DIR/root.pem" --retry 0 --timeout 2s "$@"; }
+# stamp OPTION...: with the root that the good certificates have, and as much patience as PATIENCE says
+stamp() { "$TSCLIENT" stamp --ca "$DIR/root.pem" --retry 0 --timeout "${PATIENCE:-20s}" "$@"; }

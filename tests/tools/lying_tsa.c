@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A timestamp authority that lies on demand: the path of a request names the lie (/good tells none; /at/SECONDS is right but for the time,
- * which is that many seconds after 1970's begin, under certificates that were valid then). usage: lying_tsa DIR. It makes
- * DIR/root.pem, the root of its right certificates, and signed files to try on (signed.sys, dual.sys, expired.sys, big.sys) and plain.sys, prints
- * "ready http://127.0.0.1:PORT/" and serves until it is ended. For tests alone: one process per connection, keys made anew each time.
+ * A timestamp authority that lies on demand: the path of a request names the lie (/good tells none; /cut-N cuts the reply after N octets;
+ * /at/SECONDS is right but for the time, which is that many seconds after 1970's begin, under certificates that were valid then). usage:
+ * lying_tsa DIR. It makes DIR/root.pem, the root of its right certificates, and signed files to try on (signed.sys, dual.sys, expired.sys,
+ * big.sys) and plain.sys, prints "ready http://127.0.0.1:PORT/" and serves until it is ended. For tests alone: one process per connection,
+ * keys made anew each time.
  */
 #include <arpa/inet.h>
 #include <signal.h>
@@ -16,146 +17,19 @@
 #include <unistd.h>
 
 #include "certs/certfile.h"
+#include "tests/tools/lie_http.h"
+#include "tests/tools/lie_reply.h"
 #include "tests/unit/tsclient/make_pe.h"
-#include "tests/unit/tsclient/make_signature.h"
 #include "tests/unit/tsclient/one_blob.h"
-#include "tsa/wire/base64.h"
-#include "tsa/wire/msauth.h"
-#include "tsa/wire/tsp.h"
 #include "tsclient/container/pe.h"
 
-#define DAY      86400
-#define YEAR_90  631152000 /* before that nobody signed */
-#define LIMIT    (16u << 20)
 #define OVERLONG (3u << 20)
 #define SMALL    3001 /* octets of a driver's code */
 #define BIG      (4u << 20)
 
-/* ---- keys ---- */
+static struct lie_keys keys;
 
-enum who {
-    WHO_GOOD,
-    WHO_NOT_CRITICAL, /* timeStamping, but the extension is not critical */
-    WHO_TWO_PURPOSES,
-    WHO_NO_PURPOSE,
-    WHO_CODE_SIGNER,
-    WHO_EXPIRED,
-    WHO_STRANGER, /* under a root that nobody knows */
-    WHO_OLD,      /* as old as the root */
-    WHO_NUM
-};
-
-static struct made_cert root, strange_root, authorities[WHO_NUM];
-static struct cms_profile profiles[WHO_NUM];
-static struct made_cert signer, expired_signer;
-
-struct life {
-    int64_t from, to; /* from: 0 is 400 days ago; to: from now on */
-};
-
-static struct made_cert leaf(const char *name, const struct made_cert *issuer, const char *eku,
-                             struct life life)
-{
-    const struct make_cert m = {.name = name,
-                                .issuer = issuer,
-                                .eku = eku,
-                                .from = life.from ? life.from : time(NULL) - 400 * DAY,
-                                .to = time(NULL) + life.to,
-                                .rsa = true};
-
-    return make_cert(&m);
-}
-
-static struct made_cert make_root(const char *name)
-{
-    const struct make_cert m = {.name = name, .is_ca = true, .from = YEAR_90, .to = time(NULL) + 3000 * DAY};
-
-    return make_cert(&m);
-}
-
-static void make_keys(void)
-{
-    static const struct {
-        const char *name, *eku;
-        struct life life;
-    } rows[WHO_NUM] = {
-        [WHO_GOOD] = {"Good TSA", "critical,timeStamping", {0, 300 * DAY}},
-        [WHO_NOT_CRITICAL] = {"TSA not critical", "timeStamping", {0, 300 * DAY}},
-        [WHO_TWO_PURPOSES] = {"TSA with two purposes", "critical,timeStamping,codeSigning", {0, 300 * DAY}},
-        [WHO_NO_PURPOSE] = {"TSA without purpose", NULL, {0, 300 * DAY}},
-        [WHO_CODE_SIGNER] = {"Code signer as TSA", "critical,codeSigning", {0, 300 * DAY}},
-        [WHO_EXPIRED] = {"Expired TSA", "critical,timeStamping", {0, -DAY}},
-        [WHO_STRANGER] = {"Stranger TSA", "critical,timeStamping", {0, 300 * DAY}},
-        [WHO_OLD] = {"Old TSA", "critical,timeStamping", {YEAR_90, 300 * DAY}},
-    };
-    struct bytes chain[2];
-
-    root = make_root("Test root");
-    strange_root = make_root("Strange root");
-    for (size_t i = 0; i < WHO_NUM; i++) {
-        const struct made_cert *issuer = i == WHO_STRANGER ? &strange_root : &root;
-
-        authorities[i] = leaf(rows[i].name, issuer, rows[i].eku, rows[i].life);
-        chain[0] = made_cert_der(&authorities[i]);
-        chain[1] = made_cert_der(issuer);
-        MAKE_CERT_MUST(cms_profile_init(&profiles[i], chain, 2, DIGEST_SHA256) == RC_OK);
-    }
-    signer = leaf("Test signer", &root, "codeSigning", (struct life){0, 300 * DAY});
-    expired_signer = leaf("Expired signer", &root, "codeSigning", (struct life){0, -DAY});
-}
-
-/* ---- lies ---- */
-
-struct lie {
-    const char *name;
-    enum who who;
-    int64_t seconds; /* the time is off by so many */
-    int64_t at;      /* or is this one, since 1970 */
-    void (*info)(struct tsp_tstinfo *info);
-    void (*reply)(struct wbuf *der); /* of the finished reply, either protocol */
-    bool no_ess, other_ess, no_certs, other_blob, refused, no_answer, flaky;
-    const char *status, *type; /* HTTP's */
-    const char *body;          /* instead of all else */
-};
-
-static void twist_nonce(struct tsp_tstinfo *info)
-{
-    info->nonce = bytes_of("\x2a\x2b\x2c", 3);
-}
-
-static void drop_nonce(struct tsp_tstinfo *info)
-{
-    info->nonce = BYTES_NONE;
-}
-
-static void twist_imprint(struct tsp_tstinfo *info)
-{
-    static uint8_t other[DIGEST_MAX];
-
-    memcpy(other, info->imprint.hash.data, info->imprint.hash.len);
-    other[0] ^= 1;
-    info->imprint.hash = bytes_of(other, info->imprint.hash.len);
-}
-
-static void twist_algorithm(struct tsp_tstinfo *info)
-{
-    static const uint8_t zeros[DIGEST_MAX];
-
-    info->imprint.alg = DIGEST_SHA1;
-    info->imprint.alg_oid = oid_bytes(OID_SHA1);
-    info->imprint.hash = bytes_of(zeros, digest_len(DIGEST_SHA1));
-}
-
-static void twist_policy(struct tsp_tstinfo *info)
-{
-    info->policy = oid_bytes(OID_SHA256);
-}
-
-/* The signature is the last thing in a reply. */
-static void twist_end(struct wbuf *der)
-{
-    der->data[der->len - 1] ^= 1;
-}
+/* ---- what is done to a finished reply ---- */
 
 static void add_octets(struct wbuf *der)
 {
@@ -167,219 +41,223 @@ static void grow(struct wbuf *der)
     memset(wbuf_reserve(der, OVERLONG), 'A', OVERLONG);
 }
 
-/* status granted, and no token */
-static void drop_token(struct wbuf *der)
+/* As if somebody had written the length of the outermost element in five octets. BER, and DER_FOREIGN takes it: a liberty. */
+static void lengthen(struct wbuf *der)
 {
-    wbuf_reset(der);
-    wbuf_put(der, bytes_of("\x30\x05\x30\x03\x02\x01\x00", 7));
+    static const uint8_t zeros[2] = {0, 0};
+
+    MAKE_CERT_MUST(der->data[1] == 0x82);
+    der->data[1] = 0x84;
+    memcpy(wbuf_insert(der, 2, 2), zeros, 2);
 }
 
-static void wait_status(struct wbuf *der)
+static void make_indefinite(struct wbuf *der)
 {
-    wbuf_reset(der);
-    wbuf_put(der, bytes_of("\x30\x05\x30\x03\x02\x01\x03", 7));
+    MAKE_CERT_MUST(der->data[1] == 0x82);
+    der->data[1] = 0x80;
+    memmove(der->data + 2, der->data + 4, der->len - 4);
+    der->data[der->len - 2] = 0;
+    der->data[der->len - 1] = 0;
 }
 
-static void cut(struct wbuf *der)
-{
-    der->len /= 2;
-}
+/* ---- the lies, and the liberties ---- */
+
+#define REFUSAL_TEXT                                                                                         \
+    "30280c26"                                                                                               \
+    "5348412d323536206973206e6f74206c696b656420686572650a"                                                   \
+    "1b5b33316d"                                                                                             \
+    "c29b"                                                                                                   \
+    "e280ae"                                                                                                 \
+    "c328"
 
 static const struct lie lies[] = {
     {.name = "good"},
-    {.name = "wrong-nonce", .info = twist_nonce},
-    {.name = "no-nonce", .info = drop_nonce},
-    {.name = "wrong-imprint", .info = twist_imprint, .other_blob = true},
-    {.name = "wrong-algorithm", .info = twist_algorithm, .other_blob = true},
-    {.name = "wrong-policy", .info = twist_policy},
-    {.name = "wrong-signature", .reply = twist_end},
-    {.name = "eku-not-critical", .who = WHO_NOT_CRITICAL},
-    {.name = "eku-not-alone", .who = WHO_TWO_PURPOSES},
-    {.name = "eku-missing", .who = WHO_NO_PURPOSE},
-    {.name = "eku-other", .who = WHO_CODE_SIGNER},
-    {.name = "expired", .who = WHO_EXPIRED},
-    {.name = "stranger", .who = WHO_STRANGER},
-    {.name = "no-ess", .no_ess = true},
-    {.name = "wrong-ess", .other_ess = true},
-    {.name = "no-certs", .no_certs = true},
+    /* TSTInfo */
+    {.name = "version-2", .twist = LIE_VERSION_2},
+    {.name = "wrong-nonce", .twist = LIE_OTHER_NONCE},
+    {.name = "no-nonce", .twist = LIE_NO_NONCE},
+    {.name = "long-nonce", .twist = LIE_LONG_NONCE},
+    {.name = "wrong-imprint", .twist = LIE_OTHER_IMPRINT},
+    {.name = "wrong-algorithm", .twist = LIE_SHA1_IMPRINT},
+    {.name = "short-imprint", .twist = LIE_SHORT_IMPRINT},
+    {.name = "wrong-policy", .twist = LIE_OTHER_POLICY},
+    {.name = "accuracy-negative", .twist = LIE_ACCURACY_NEGATIVE},
+    {.name = "accuracy-millis", .twist = LIE_ACCURACY_MILLIS},
+    {.name = "accuracy-type", .twist = LIE_ACCURACY_TYPE},
+    {.name = "critical-extension", .twist = LIE_CRITICAL},
+    {.name = "extension", .twist = LIE_EXTENSION},
+    {.name = "tsa-name", .twist = LIE_TSA_NAME},
+    {.name = "full", .twist = LIE_FULL},
+    {.name = "trailing-in-info", .twist = LIE_TRAILING_INFO},
+    {.name = "trailing-behind-info", .twist = LIE_BEHIND_INFO},
+    /* times */
     {.name = "late", .seconds = -3600},
     {.name = "early", .seconds = 3600},
-    {.name = "refusal", .refused = true, .status = "400 Bad Request"},
-    {.name = "granted-without-token", .reply = drop_token},
-    {.name = "waiting", .reply = wait_status},
+    {.name = "fraction", .time_keep = 14, .time_tail = ".25Z"},
+    {.name = "fraction-zero", .time_keep = 14, .time_tail = ".130Z"},
+    {.name = "fraction-empty", .time_keep = 14, .time_tail = ".Z"},
+    {.name = "comma", .time_keep = 14, .time_tail = ",5Z"},
+    {.name = "no-z", .time_keep = 14, .time_tail = ""},
+    {.name = "offset", .time_keep = 14, .time_tail = "+0000"},
+    {.name = "second-60", .time_keep = 12, .time_tail = "60Z"},
+    {.name = "no-seconds", .time_keep = 12, .time_tail = "Z"},
+    {.name = "hour-24", .time_keep = 8, .time_tail = "240000Z"},
+    {.name = "month-13", .time_keep = 4, .time_tail = "1301000000Z"},
+    /* SignedData */
+    {.name = "type-data", .twist = LIE_TYPE_DATA},
+    {.name = "signed-data-version-1", .twist = LIE_VERSION_1},
+    {.name = "content-type", .twist = LIE_OTHER_CONTENT},
+    {.name = "no-octets", .twist = LIE_NO_OCTETS},
+    {.name = "no-content", .twist = LIE_NO_CONTENT},
+    {.name = "other-content", .twist = LIE_CONTENT_ALONE},
+    {.name = "no-certs", .twist = LIE_NO_CERTS},
+    {.name = "certs-of-others", .twist = LIE_CERTS_OF_OTHERS},
+    {.name = "sibling-first", .twist = LIE_SIBLING_FIRST},
+    {.name = "no-signer", .twist = LIE_NO_SIGNER},
+    {.name = "two-signers", .twist = LIE_TWO_SIGNERS},
+    {.name = "trailing-in-signed-data", .twist = LIE_TRAILING_SIGNED},
+    {.name = "trailing-in-signer", .twist = LIE_TRAILING_SIGNER},
+    /* SignerInfo */
+    {.name = "no-attributes", .twist = LIE_NO_ATTRS},
+    {.name = "no-content-type", .twist = LIE_NO_CONTENT_TYPE},
+    {.name = "wrong-content-type", .twist = LIE_BAD_CONTENT_TYPE},
+    {.name = "no-digest", .twist = LIE_NO_DIGEST},
+    {.name = "wrong-digest", .twist = LIE_BAD_DIGEST},
+    {.name = "digest-twice", .twist = LIE_DIGEST_TWICE},
+    {.name = "two-digests", .twist = LIE_TWO_DIGESTS},
+    {.name = "no-time", .twist = LIE_NO_TIME},
+    {.name = "wrong-protection", .twist = LIE_BAD_PROTECTION},
+    {.name = "other-name", .twist = LIE_OTHER_NAME | LIE_SIBLING_FIRST},
+    {.name = "sha1", .twist = LIE_SHA1},
+    {.name = "md5", .twist = LIE_MD5},
+    {.name = "wrong-signature", .twist = LIE_BAD_SIGNATURE},
+    {.name = "other-key", .twist = LIE_OTHER_KEY},
+    {.name = "bare", .twist = LIE_BARE},
+    {.name = "other-signature-algorithm", .twist = LIE_OTHER_ALGORITHM},
+    /* ESS */
+    {.name = "no-ess", .twist = LIE_NO_ESS},
+    {.name = "wrong-ess", .twist = LIE_OTHER_ESS | LIE_SIBLING_FIRST},
+    {.name = "ess-issuer-first", .twist = LIE_ISSUER_ESS},
+    {.name = "ess-chain", .twist = LIE_ESS_CHAIN},
+    {.name = "ess-v1", .twist = LIE_ESS_V1},
+    {.name = "ess-both", .twist = LIE_ESS_V1_TOO},
+    {.name = "ess-v1-wrong", .twist = LIE_ESS_V1_WRONG},
+    {.name = "ess-empty", .twist = LIE_ESS_EMPTY},
+    {.name = "ess-serial", .twist = LIE_ESS_SERIAL},
+    /* certificates */
+    {.name = "eku-not-critical", .who = WHO_NOT_CRITICAL},
+    {.name = "eku-not-alone", .who = WHO_TWO_PURPOSES},
+    {.name = "eku-twice", .who = WHO_TWICE},
+    {.name = "eku-missing", .who = WHO_NO_PURPOSE},
+    {.name = "eku-other", .who = WHO_CODE_SIGNER},
+    {.name = "key-usage", .who = WHO_KEY_USAGE},
+    {.name = "ca", .who = WHO_CA},
+    {.name = "expired", .who = WHO_EXPIRED},
+    {.name = "not-yet", .who = WHO_NOT_YET},
+    {.name = "stranger", .who = WHO_STRANGER},
+    {.name = "misissued", .who = WHO_MISISSUED},
+    /* PKIStatusInfo and what is around the token */
+    {.name = "granted-with-mods", .status = "020101"},
+    {.name = "refusal",
+     .status = "020102" REFUSAL_TEXT "03020780",
+     .no_token = true,
+     .http = "400 Bad Request"},
+    {.name = "refusal-with-token", .status = "020102"},
+    {.name = "waiting", .status = "020103", .no_token = true},
+    {.name = "revocation-warning", .status = "020104", .no_token = true},
+    {.name = "revocation-warning-with-token", .status = "020104"},
+    {.name = "revocation-with-token", .status = "020105"},
+    {.name = "status-6", .status = "020106"},
+    {.name = "status-negative", .status = "0201ff"},
+    {.name = "status-256", .status = "02020100"},
+    {.name = "status-missing", .status = ""},
+    {.name = "status-trailing", .status = "0201000500"},
+    {.name = "failure-unknown", .status = "02010203020640", .no_token = true}, /* bit 1 */
+    {.name = "failure-far", .status = "020102030f000000000000000000000000000001", .no_token = true},
+    {.name = "failure-granted", .status = "02010003020780"},
+    {.name = "granted-without-token", .no_token = true},
+    {.name = "trailing-in-response", .tail = "0500"},
     {.name = "trailing", .reply = add_octets},
-    {.name = "cut", .reply = cut},
+    {.name = "long-length", .reply = lengthen},
+    {.name = "indefinite", .reply = make_indefinite},
     {.name = "oversize", .reply = grow},
     {.name = "garbage", .body = "this is no reply at all"},
     {.name = "empty", .body = ""},
+    /* forms of a legacy body */
+    {.name = "form-lf", .form = lie_form_lf},
+    {.name = "form-crlf", .form = lie_form_crlf},
+    {.name = "form-nul", .form = lie_form_nul},
+    {.name = "form-lf-nul", .form = lie_form_lf_nul},
+    {.name = "form-raw", .form = lie_form_raw},
+    {.name = "form-padding", .form = lie_form_padded},
+    {.name = "form-letters", .form = lie_form_letters},
+    /* media types and statuses */
     {.name = "html", .body = "<html>Welcome</html>", .type = "text/html"},
-    {.name = "http-201", .status = "201 Created"},
-    {.name = "http-404", .status = "404 Not Found", .type = "text/plain", .body = "there is no such unit\n"},
-    {.name = "http-500", .status = "500 Internal Server Error", .type = "text/plain", .body = "it broke\n"},
+    {.name = "type-none", .type = ""},
+    {.name = "type-query", .type = "application/timestamp-query"},
+    {.name = "type-parameter", .head = "Content-Type: %s; charset=binary\r\n", .type = ""},
+    {.name = "type-upper", .head = "CONTENT-TYPE: %S\r\n", .type = ""},
+    {.name = "compressed", .head = "Content-Encoding: gzip\r\n"},
+    {.name = "identity", .head = "Content-Encoding: identity\r\n"},
+    {.name = "http-201", .http = "201 Created"},
+    {.name = "http-204", .http = "204 No Content", .send = lie_send_to_end},
+    {.name = "http-206", .http = "206 Partial Content"},
+    {.name = "http-301", .http = "301 Moved Permanently", .head = "Location: /good\r\n"},
+    {.name = "http-302", .http = "302 Found", .head = "Location: /good\r\n", .body = ""},
+    {.name = "http-303", .http = "303 See Other", .head = "Location: /good\r\n", .body = ""},
+    {.name = "http-307", .http = "307 Temporary Redirect", .head = "Location: /good\r\n", .body = ""},
+    {.name = "http-308", .http = "308 Permanent Redirect", .head = "Location: /good\r\n", .body = ""},
+    {.name = "http-404", .http = "404 Not Found", .type = "text/plain", .body = "there is no such unit\n"},
+    {.name = "http-429", .http = "429 Too Many Requests", .type = "text/plain", .body = "slower, please\n"},
+    {.name = "http-500", .http = "500 Internal Server Error", .type = "text/plain", .body = "it broke\n"},
     {.name = "http-503",
-     .status = "503 Service Unavailable",
+     .http = "503 Service Unavailable",
      .type = "text/plain",
      .body = "the clock is not proven\n"},
-    {.name = "redirect", .status = "302 Found", .body = ""},
-    {.name = "slow", .no_answer = true},
+    /* HTTP itself */
+    {.name = "http-1.0", .send = lie_send_http_1_0},
+    {.name = "to-end", .send = lie_send_to_end},
+    {.name = "interim", .send = lie_send_interim},
+    {.name = "chunked", .send = lie_send_chunked},
+    {.name = "chunks-no-end", .send = lie_send_chunks_no_end},
+    {.name = "chunks-no-number", .send = lie_send_chunks_no_number},
+    {.name = "length-long", .send = lie_send_too_long},
+    {.name = "length-short", .send = lie_send_too_short},
+    {.name = "length-negative", .send = lie_send_negative},
+    {.name = "octets", .send = lie_send_octets},
+    {.name = "slow", .send = lie_send_nothing},
+    {.name = "slow-head", .send = lie_send_slow_head},
+    {.name = "slow-body", .send = lie_send_slow_body},
+    {.name = "endless-body", .send = lie_send_endless_body},
+    {.name = "endless-head", .send = lie_send_endless_head},
+    {.name = "endless-interim", .send = lie_send_endless_interim},
+    {.name = "no-head", .send = lie_send_bare},
+    {.name = "banner", .send = lie_send_banner},
+    {.name = "http-7.5", .send = lie_send_version},
+    {.name = "close", .send = lie_close},
+    {.name = "reset", .send = lie_reset},
+    {.name = "reset-within", .send = lie_reset_within},
     {.name = "flaky", .flaky = true}, /* busy two times, then good */
 };
 
 static const struct lie *find_lie(const char *path)
 {
     static struct lie at = {.name = "at", .who = WHO_OLD};
+    const char *name = strncmp(path, "/cut-", 5) == 0 ? "/good" : path;
 
     if (strncmp(path, "/at/", 4) == 0) {
         at.at = strtoll(path + 4, NULL, 10);
         return at.at > 0 ? &at : NULL;
     }
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
-        if (path[0] == '/' && strcmp(path + 1, lies[i].name) == 0) {
+        if (name[0] == '/' && strcmp(name + 1, lies[i].name) == 0) {
             return &lies[i];
         }
     }
     return NULL;
 }
 
-/* ---- replies ---- */
-
-static struct gentime time_for(const struct lie *lie)
-{
-    return (struct gentime){.sec = lie->at ? lie->at : time(NULL) + lie->seconds};
-}
-
-static void put_token(struct wbuf *out, const struct lie *lie, struct tsp_tstinfo *info)
-{
-    const struct cms_profile *profile = &profiles[lie->who];
-    struct wbuf content;
-    struct cms_build build = {
-        .profile = profile,
-        .version = 3,
-        .content_type = OID_TST_INFO,
-        .attrs = {lie->other_ess ? profiles[WHO_STRANGER].ess : profile->ess},
-        .num_attrs = lie->no_ess ? 0 : 1,
-        .with_certificates = !lie->no_certs,
-        .sign = made_cert_sign,
-        .sign_arg = authorities[lie->who].key,
-    };
-
-    wbuf_init(&content, LIMIT);
-    tsp_tstinfo_build(&content, info);
-    build.content = wbuf_bytes(&content);
-    MAKE_CERT_MUST(cms_build(out, &build) == RC_OK);
-    wbuf_clear(&content);
-}
-
-static bool answer_query(struct wbuf *out, const struct lie *lie, struct bytes body)
-{
-    struct tsp_request request;
-    struct tsp_tstinfo info;
-    size_t mark;
-
-    if (tsp_request_parse(body, &request) != RC_OK) {
-        return false;
-    }
-    if (lie->refused) {
-        tsp_response_build_refusal(out, TSP_BAD_ALG, "SHA-256 is not liked here\n\033[31m");
-        return true;
-    }
-    info = (struct tsp_tstinfo){
-        .policy = request.policy.len ? request.policy : oid_bytes(OID_LAB_POLICY),
-        .imprint = request.imprint,
-        .serial = bytes_of("\x05", 1),
-        .time = time_for(lie),
-        .nonce = request.nonce,
-    };
-    if (lie->info) {
-        lie->info(&info);
-    }
-    mark = tsp_response_open_granted(out);
-    put_token(out, lie, &info);
-    der_close(out, mark);
-    return true;
-}
-
-static bool answer_legacy(struct wbuf *out, const struct lie *lie, struct bytes body)
-{
-    struct wbuf scratch, der;
-    struct msauth_reply reply = {
-        .profile = &profiles[lie->who],
-        .time = time_for(lie),
-        .sign = made_cert_sign,
-        .sign_arg = authorities[lie->who].key,
-    };
-
-    wbuf_init(&scratch, LIMIT);
-    wbuf_init(&der, LIMIT);
-    if (msauth_body_parse(body, &scratch, &reply.blob) != RC_OK) {
-        return false;
-    }
-    if (lie->other_blob) {
-        reply.blob = bytes_of(root.der, 100);
-    }
-    MAKE_CERT_MUST(msauth_reply_build(&der, &reply) == RC_OK);
-    if (lie->reply) {
-        lie->reply(&der);
-    }
-    base64_encode(out, wbuf_bytes(&der));
-    wbuf_clear(&scratch);
-    wbuf_clear(&der);
-    return true;
-}
-
-/* ---- HTTP, as much of it as libcurl needs ---- */
-
-struct request {
-    char path[64], type[64];
-    struct wbuf all;
-    struct bytes body;
-};
-
-static bool read_request(int fd, struct request *r)
-{
-    uint8_t buffer[4096];
-    const char *length;
-    char *head, *end;
-    ssize_t n;
-
-    wbuf_init(&r->all, LIMIT);
-    while ((n = read(fd, buffer, sizeof buffer)) > 0) {
-        wbuf_put(&r->all, bytes_of(buffer, (size_t)n));
-        wbuf_put_u8(&r->all, 0);
-        r->all.len--;
-        head = (char *)r->all.data;
-        end = strstr(head, "\r\n\r\n");
-        length = end ? strcasestr(head, "\r\nContent-Length:") : NULL;
-        if (length && r->all.len >= (size_t)(end + 4 - head) + strtoul(length + 17, NULL, 10)) {
-            r->body = bytes_of(end + 4, r->all.len - (size_t)(end + 4 - head));
-            return sscanf(head, "POST %63s ", r->path) == 1;
-        }
-    }
-    return false;
-}
-
-static void send_all(int fd, struct bytes b)
-{
-    while (b.len > 0) {
-        ssize_t n = write(fd, b.data, b.len);
-
-        if (n <= 0) {
-            return;
-        }
-        b = bytes_of(b.data + n, b.len - (size_t)n);
-    }
-}
-
-static void send_reply(int fd, const char *status, const char *type, struct bytes body)
-{
-    char head[300];
-    int n = snprintf(head, sizeof head,
-                     "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n%s\r\n",
-                     status, type, body.len, strncmp(status, "302", 3) == 0 ? "Location: /good\r\n" : "");
-
-    send_all(fd, bytes_of(head, (size_t)n));
-    send_all(fd, body);
-}
+/* ---- serving ---- */
 
 /* Counts over all processes. */
 static volatile int *num_flaky;
@@ -392,39 +270,94 @@ static const char *status_of(const struct lie *lie, bool is_query, bool ok)
     if (lie->flaky && ++*num_flaky % 3 != 0) {
         return "503 Service Unavailable";
     }
-    return lie->status && !(is_query && lie->refused) ? lie->status : "200 OK";
+    /* A refusal by RFC 3161 is a reply as any other. */
+    return lie->http && !(is_query && lie->status) ? lie->http : "200 OK";
+}
+
+/* False where there is nothing to cut. */
+static bool cut(struct wbuf *der, const char *path)
+{
+    size_t len;
+
+    if (strncmp(path, "/cut-", 5) != 0) {
+        return true;
+    }
+    len = strtoul(path + 5, NULL, 10);
+    if (len >= der->len) {
+        return false;
+    }
+    der->len = len;
+    return true;
+}
+
+/* Makes the reply; false where the request was none. */
+static bool answer(struct wbuf *out, const struct lie *lie, const struct lie_request *r, bool is_query)
+{
+    struct wbuf der;
+    bool ok;
+
+    wbuf_init(&der, LIE_ROOM);
+    ok =
+        is_query ? lie_answer_query(&der, &keys, lie, r->body) : lie_answer_legacy(&der, &keys, lie, r->body);
+    if (ok && lie->reply) {
+        lie->reply(&der);
+    }
+    ok = ok && cut(&der, r->path);
+    if (is_query) {
+        wbuf_put(out, wbuf_bytes(&der));
+    } else if (lie->form) {
+        lie->form(out, wbuf_bytes(&der));
+    } else {
+        base64_encode(out, wbuf_bytes(&der));
+    }
+    wbuf_clear(&der);
+    return ok;
+}
+
+/* The media type may stand in a line of the lie's own: %s as it is, %S in capitals. */
+static void set_head(struct lie *lie, const char *type, char head[200])
+{
+    const char *at = strchr(lie->head, '%');
+    bool upper = at && at[1] == 'S';
+
+    (void)snprintf(head, 200, "%.*s%s%s", (int)(at ? at - lie->head : (long)strlen(lie->head)), lie->head,
+                   at ? type : "", at ? at + 2 : "");
+    for (char *c = head; upper && *c; c++) {
+        *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+    }
+    lie->head = head;
 }
 
 static void serve(int fd)
 {
-    struct request r = {0};
-    const struct lie *lie;
+    struct lie_request r = {0};
+    const struct lie *found;
+    const char *type;
     struct wbuf out;
+    char head[200];
+    struct lie lie;
     bool is_query, ok;
 
-    if (!read_request(fd, &r)) {
+    if (!lie_read_request(fd, &r)) {
         return;
     }
-    lie = find_lie(r.path);
+    found = find_lie(r.path);
+    if (!found) {
+        lie = (struct lie){.http = "404 Not Found", .type = "text/plain"};
+        lie_send_plain(fd, &lie, bytes_str("no such lie"));
+        return;
+    }
     is_query = r.body.len > 0 && msauth_detect(r.body) == MSAUTH_NOT;
-    if (!lie) {
-        send_reply(fd, "404 Not Found", "text/plain", bytes_str("no such lie"));
-        return;
+    type = is_query ? "application/timestamp-reply" : "application/octet-stream";
+    wbuf_init(&out, LIE_ROOM);
+    ok = answer(&out, found, &r, is_query);
+    lie = *found;
+    lie.http = status_of(found, is_query, ok);
+    lie.type = found->type ? found->type : type;
+    if (lie.head) {
+        set_head(&lie, type, head);
     }
-    if (lie->no_answer) {
-        (void)sleep(30);
-        return;
-    }
-    wbuf_init(&out, LIMIT);
-    ok = is_query ? answer_query(&out, lie, r.body) : answer_legacy(&out, lie, r.body);
-    if (is_query && lie->reply) {
-        lie->reply(&out);
-    }
-    send_reply(fd, status_of(lie, is_query, ok),
-               lie->type  ? lie->type
-               : is_query ? "application/timestamp-reply"
-                          : "application/octet-stream",
-               lie->body ? bytes_str(lie->body) : wbuf_bytes(&out));
+    (lie.send ? lie.send : lie_send_plain)(fd, &lie, lie.body ? bytes_str(lie.body) : wbuf_bytes(&out));
     wbuf_clear(&out);
     wbuf_clear(&r.all);
 }
@@ -451,17 +384,17 @@ struct try_on {
 static void sign_file(const char *dir, const struct try_on *t)
 {
     const struct make_pe m = {.plus = true, .body_len = t->body_len, .seed = 7};
-    struct bytes certs[2] = {made_cert_der(t->signer), made_cert_der(&root)};
+    struct bytes certs[2] = {made_cert_der(t->signer), made_cert_der(&keys.root)};
     struct make_signature s = {.signer = t->signer, .certs = certs, .num_certs = 2};
     struct wbuf file, signature, inner, attrs, whole;
     uint8_t digest[DIGEST_MAX];
     struct edits edits;
 
-    wbuf_init(&file, LIMIT);
-    wbuf_init(&signature, LIMIT);
-    wbuf_init(&inner, LIMIT);
-    wbuf_init(&attrs, LIMIT);
-    wbuf_init(&whole, LIMIT);
+    wbuf_init(&file, LIE_ROOM);
+    wbuf_init(&signature, LIE_ROOM);
+    wbuf_init(&inner, LIE_ROOM);
+    wbuf_init(&attrs, LIE_ROOM);
+    wbuf_init(&whole, LIE_ROOM);
     edits_init(&edits);
     make_pe(&file, &m);
     MAKE_CERT_MUST(pe_ops.digest(wbuf_bytes(&file), DIGEST_SHA256, digest) == RC_OK);
@@ -486,16 +419,16 @@ static void sign_file(const char *dir, const struct try_on *t)
 static void write_files(const char *dir)
 {
     const struct try_on files[] = {
-        {"signed.sys", &signer, SMALL, false},
-        {"dual.sys", &signer, SMALL, true},
-        {"expired.sys", &expired_signer, SMALL, false},
-        {"big.sys", &signer, BIG, false},
+        {"signed.sys", &keys.signer, SMALL, false},
+        {"dual.sys", &keys.signer, SMALL, true},
+        {"expired.sys", &keys.expired_signer, SMALL, false},
+        {"big.sys", &keys.signer, BIG, false},
     };
     const struct make_pe m = {.body_len = 512, .seed = 3};
     struct wbuf w;
 
-    wbuf_init(&w, LIMIT);
-    certfile_put_pem(&w, made_cert_der(&root));
+    wbuf_init(&w, LIE_ROOM);
+    certfile_put_pem(&w, made_cert_der(&keys.root));
     write_file(dir, "root.pem", wbuf_bytes(&w));
     wbuf_reset(&w);
     make_pe(&w, &m);
@@ -519,7 +452,7 @@ int main(int argc, char **argv)
     (void)signal(SIGCHLD, SIG_IGN);
     num_flaky = mmap(NULL, sizeof *num_flaky, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     MAKE_CERT_MUST(num_flaky != MAP_FAILED);
-    make_keys();
+    lie_make_keys(&keys);
     write_files(argv[1]);
     MAKE_CERT_MUST(bind(listener, (struct sockaddr *)&address, sizeof address) == 0 &&
                    listen(listener, 64) == 0);
