@@ -378,58 +378,7 @@ static void finding(void **state)
     assert_null(member.tag.data);
 }
 
-/* ---- text ---- */
-
-static void texts(void **state)
-{
-    static const struct {
-        const char *octets; /* hex, big endian */
-        size_t out_size;
-        const char *text;
-    } rows[] = {
-        {"", 40, ""},
-        {"00410000", 40, "A"},
-        {"004100420000004300000000", 40, "AB"},
-        {"00e4", 40, "\xc3\xa4"},
-        {"20ac", 40, "\xe2\x82\xac"},
-        {"d83dde00", 40, "\xf0\x9f\x98\x80"},
-        {"dbffdfff", 40, "\xf4\x8f\xbf\xbf"},
-        {"d83d0041", 40,
-         "\xef\xbf\xbd"
-         "A"}, /* a high half alone */
-        {"d83d", 40, "\xef\xbf\xbd"},
-        {"de000041", 40,
-         "\xef\xbf\xbd"
-         "A"}, /* a low half alone */
-        {"d83dd83dde00", 40, "\xef\xbf\xbd\xf0\x9f\x98\x80"},
-        {"004141", 40, "A\xef\xbf\xbd"}, /* half a unit */
-        {"0041004200430044", 4, "ABC"},
-        {"004120ac0042", 4, "A"}, /* cut before a character, never within */
-        {"0041", 1, ""},
-    };
-    uint8_t octets[40], swapped[40];
-    struct ctl_attribute attribute;
-    char text[40];
-    size_t len;
-
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        assert_int_equal(bytes_from_hex(rows[i].octets, octets, sizeof octets, &len), RC_OK);
-        memcpy(swapped, octets, sizeof swapped);
-        for (size_t at = 0; at + 1 < len; at += 2) {
-            swapped[at] = octets[at + 1];
-            swapped[at + 1] = octets[at];
-        }
-        attribute = (struct ctl_attribute){
-            .name = {octets, len}, .flags = CTL_ATTRIBUTE_TEXT, .value = {swapped, len}};
-        memset(text, 'x', sizeof text);
-        assert_string_equal(ctl_attribute_name(&attribute, text, rows[i].out_size), rows[i].text);
-        memset(text, 'x', sizeof text);
-        assert_string_equal(ctl_attribute_value(&attribute, text, rows[i].out_size), rows[i].text);
-    }
-}
-
-#define WITH_FLAGS(flags) ATTRIBUTE("0c0201", NAME_VALUE("0041", flags, "410042000000"))
+/* ---- attributes ---- */
 
 static void values_of_octets(void **state)
 {
@@ -687,7 +636,6 @@ int main(void)
         cmocka_unit_test(digests),
         cmocka_unit_test(text_tag_with_other_digits),
         cmocka_unit_test(finding),
-        cmocka_unit_test(texts),
         cmocka_unit_test(values_of_octets),
         cmocka_unit_test(flags),
         cmocka_unit_test(other_attributes_are_skipped),
