@@ -380,6 +380,8 @@ static void finding(void **state)
 
 /* ---- attributes ---- */
 
+#define WITH_FLAGS(flags) ATTRIBUTE("0c0201", NAME_VALUE("0041", flags, "410042000000"))
+
 static void values_of_octets(void **state)
 {
     const struct ctl_attribute attribute = {.value = bytes_of("unsigned.msi\0\xff", 14)};
