@@ -35,7 +35,7 @@ static void write_at(const char *path, struct bytes contents)
     FILE *out = fopen(path, "wb");
 
     assert_non_null(out);
-    assert_int_equal(fwrite(contents.data, 1, contents.len, out), contents.len);
+    assert_true(contents.len == 0 || fwrite(contents.data, 1, contents.len, out) == contents.len);
     assert_int_equal(fclose(out), 0);
 }
 
@@ -132,7 +132,7 @@ static void write_files(void)
     write_catalog("strangers_wrong.cat", WORTH_STRANGER, &wrong);
     write_catalog("unsigned.cat", WORTH_UNSIGNED, &driver);
     write_catalog("text.cat", WORTH_GOOD, &text);
-    write_at("empty.cat", bytes_str(""));
+    write_at("empty.cat", BYTES_NONE);
     write_at("cut.cat", bytes_of("\x30\x20\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", 13));
 }
 
