@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "tsclient/container/container.h"
-#include "tsclient/container/pe_pages_put.h"
+#include "tsclient/container/pe.h"
 #include "tsclient/container/utf16.h"
 
 #define LIST_ID_LEN 16

@@ -12,7 +12,7 @@
 #include "tests/unit/tsclient/make_catalog.h"
 #include "tests/unit/tsclient/make_pe.h"
 #include "tsclient/container/container.h"
-#include "tsclient/container/pe_pages_put.h"
+#include "tsclient/container/pe.h"
 
 #define LIMIT (1u << 20)
 
