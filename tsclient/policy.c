@@ -47,6 +47,22 @@ static void note_weak_stamp(struct reasons *reasons, enum digest alg)
     }
 }
 
+#define MIN_RSA_BITS 1024
+#define BLOCKED_FROM 1262304000 /* 2010-01-01 */
+
+/* Windows blocks such keys since 2012 (Microsoft security advisory 2661254), but for what was timestamped before 2010. */
+static void note_weak_key(struct judge *j, const struct chain *chain)
+{
+    const struct policy_signature *out = j->out;
+
+    if (chain->rsa_bits > 0 && chain->rsa_bits < MIN_RSA_BITS) {
+        reasons_raise(&j->out->reasons, REASON_WEAK_KEY,
+                      out->by_stamp && out->stamp.report.time.sec < BLOCKED_FROM ? SEVERITY_NOTE
+                                                                                 : SEVERITY_ERROR,
+                      RC_OK);
+    }
+}
+
 static void judge_stamp(struct judge *j)
 {
     const struct policy_stamp *stamp = &j->out->stamp;
@@ -147,6 +163,8 @@ static void judge_chain(struct judge *j)
     }
     policy_note_weak(&out->reasons, out->chain.weak);
     out->by_stamp = out->by_stamp && !stamp_ignored;
+    note_weak_key(j, &out->chain);
+    note_weak_key(j, &out->stamp.chain);
 }
 
 /* ---- files ---- */

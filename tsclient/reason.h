@@ -51,6 +51,7 @@ enum severity {
     X(NO_CROSS_CERTIFICATE, "no-cross-certificate", ERROR, "there is no cross-certificate to a kernel root") \
     X(AFTER_CUTOFF, "after-cutoff", ERROR, "it was signed after kernel mode stopped taking such signatures") \
     X(WEAK_DIGEST, "weak-digest", NOTE, "a digest is too weak to be relied on")                              \
+    X(WEAK_KEY, "weak-key", ERROR, "an RSA key is shorter than 1024 bits, which Windows blocks")             \
     X(LAB_TIME, "lab-time", WARNING, "the timestamp carries fenced lab time, which is no evidence")          \
     X(MALFORMED, "malformed", ERROR, "the structure is damaged")                                             \
     X(UNSUPPORTED_FORMAT, "unsupported-format", ERROR, "the file is of no format that can hold a signature") \

@@ -241,6 +241,16 @@ static void print_cause(FILE *out, const struct policy_signature *signature, con
     }
 }
 
+/* What was compared, where that is not the file whose name stands in front. */
+static void print_other_file(FILE *out, const struct subject *subject, const struct reason_entry *entry)
+{
+    char path[REPORT_PATH_MAX];
+
+    if (subject->has_data && entry->reason == REASON_DIGEST_MISMATCH) {
+        (void)fprintf(out, ": %s", report_path(subject->data_path, path));
+    }
+}
+
 static void print_reasons(FILE *out, const struct subject *subject, const struct reasons *reasons,
                           const struct policy_signature *signature, enum severity least)
 {
@@ -261,6 +271,7 @@ static void print_reasons(FILE *out, const struct subject *subject, const struct
         (void)fprintf(out, "%s: %s", reason_word(entry->reason), reason_text(entry->reason));
         if (signature) {
             print_cause(out, signature, entry);
+            print_other_file(out, subject, entry);
         } else if (why[0] && reasons_has(&subject->reasons, entry->reason)) {
             (void)fprintf(out, ": %s", report_safe(why));
         }

@@ -131,22 +131,25 @@ static char *data_name(const char *path)
 
 void subject_open_data(struct subject *subject, const char *path)
 {
-    char *beside = path ? NULL : data_name(subject->path);
+    enum rc rc;
 
-    if (path || beside) {
-        subject->has_data = safefile_map_open(path ? path : beside, &subject->data_map) == RC_OK;
-        subject->data = subject->data_map.bytes;
+    subject->data_path = path ? strdup(path) : data_name(subject->path);
+    if (!subject->data_path) {
+        return;
     }
-    if (path && !subject->has_data) {
+    rc = safefile_map_open(subject->data_path, &subject->data_map);
+    subject->has_data = rc == RC_OK;
+    subject->data = subject->data_map.bytes;
+    if (rc != RC_OK && (path || rc != RC_NOT_FOUND)) {
         note(subject, REASON_IO_ERROR, RC_IO, safefile_error_text());
     }
-    free(beside);
 }
 
 void subject_close(struct subject *subject)
 {
     safefile_map_close(&subject->map);
     safefile_map_close(&subject->data_map);
+    free(subject->data_path);
     container_blobs_clear(&subject->blobs);
     for (size_t i = 0; i < CONTAINER_MAX_BLOBS; i++) {
         wbuf_clear(&subject->definite[i]);

@@ -20,8 +20,9 @@ struct subject {
     struct wbuf definite[CONTAINER_MAX_BLOBS]; /* that copy */
     struct spc *spc;                           /* NULL where there is none, or it can not be parsed */
     struct reasons
-        reasons;   /* why there is nothing to judge: unsigned, malformed, ... ; empty when there is */
-    char why[300]; /* one sentence with more than the reason says; may be empty */
+        reasons;     /* why there is nothing to judge: unsigned, malformed, ... ; empty when there is */
+    char why[300];   /* one sentence with more than the reason says; may be empty */
+    char *data_path; /* its name; NULL where none was looked for */
     struct safefile_map data_map;
     struct bytes data; /* the file that was signed, where the signature stands in a file of its own */
     bool has_data;

@@ -301,6 +301,21 @@ static enum digest weak_digest(const STACK_OF(X509) * certs)
     return weak;
 }
 
+static unsigned shortest_rsa(const STACK_OF(X509) * certs)
+{
+    unsigned shortest = 0, bits;
+
+    for (int i = 0; i < sk_X509_num(certs); i++) {
+        const EVP_PKEY *key = X509_get0_pubkey(sk_X509_value(certs, i));
+
+        if (key && EVP_PKEY_is_a(key, "RSA")) {
+            bits = (unsigned)EVP_PKEY_get_bits(key);
+            shortest = shortest == 0 || bits < shortest ? bits : shortest;
+        }
+    }
+    return shortest;
+}
+
 static void name_missing(struct chain *chain)
 {
     struct cert last;
@@ -370,6 +385,7 @@ static enum rc verify(X509_STORE_CTX *ctx, struct chain_query *query, struct cha
         return rc;
     }
     out->weak = weak_digest(X509_STORE_CTX_get0_chain(ctx));
+    out->rsa_bits = shortest_rsa(X509_STORE_CTX_get0_chain(ctx));
     if (verdict == RC_CHAIN_UNTRUSTED) {
         name_missing(out);
     }

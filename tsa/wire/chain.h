@@ -49,6 +49,7 @@ struct chain {
     uint8_t *storage;
     enum digest
         weak; /* DIGEST_MD5 (or an older one) or DIGEST_SHA1 where a certificate below the last was signed with it */
+    unsigned rsa_bits; /* of the shortest RSA key in it, the anchor's too; 0: there is none */
     char missing[160]; /* RC_CHAIN_UNTRUSTED: the issuer name that was not found */
 };
 

@@ -29,6 +29,7 @@ struct make_cert {
     int64_t from, to; /* seconds since 1970 */
     bool is_ca, rsa;
     const char *usage;    /* key usage; NULL: what fits */
+    unsigned rsa_bits;    /* of an RSA key; 0: 2048 */
     const EVP_MD *digest; /* with which the issuer signs it; NULL: SHA-256 */
 };
 
@@ -78,7 +79,8 @@ static inline void make_cert_extensions(X509 *x, X509 *issuer, const struct make
 static inline struct made_cert make_cert(const struct make_cert *m)
 {
     static long serial = 1000;
-    struct made_cert made = {.key = m->rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256")};
+    struct made_cert made = {.key = m->rsa ? EVP_RSA_gen(m->rsa_bits ? m->rsa_bits : 2048)
+                                           : EVP_EC_gen("P-256")};
     X509 *issuer;
     int len;
 

@@ -31,6 +31,9 @@ enum signer {
     SIGNER_SHA1,     /* its issuer signed it with SHA-1 */
     SIGNER_MD5,      /* with MD5 */
     SIGNER_NO_USAGE, /* its key is for encryption, as in the test certificates of Microsoft's driver kit: Windows takes it */
+    SIGNER_SHORT_KEY, /* RSA of 768 bits */
+    SIGNER_ANCIENT,   /* the same, year -14 to -8 */
+    SIGNER_1024,      /* the shortest that is taken */
     SIGNER_NUM
 };
 
@@ -42,6 +45,8 @@ enum authority {
     TSA_SHORT,        /* year 0 to 2: expired when the file is judged, not when it was stamped */
     TSA_NOT_CRITICAL, /* as many real ones: Windows takes it */
     TSA_MD5,          /* its issuer signed it with MD5 */
+    TSA_SHORT_KEY,
+    TSA_ANCIENT, /* from year -14 on */
     TSA_NUM
 };
 
@@ -52,6 +57,17 @@ static void make_weak(struct made_cert *out, const char *name, const char *eku, 
 {
     *out = make_cert(&(struct make_cert){
         .name = name, .issuer = &root, .eku = eku, .from = Y(1), .to = Y(3), .digest = digest});
+}
+
+static void make_short(struct made_cert *out, const char *eku, unsigned bits, const int years[2])
+{
+    *out = make_cert(&(struct make_cert){.name = "With a short key",
+                                         .issuer = &root,
+                                         .eku = eku,
+                                         .from = Y(years[0]),
+                                         .to = Y(years[1]),
+                                         .rsa = true,
+                                         .rsa_bits = bits});
 }
 
 static void make(struct made_cert *out, const char *name, const struct made_cert *issuer, const char *eku,
@@ -68,11 +84,11 @@ static void make(struct made_cert *out, const char *name, const struct made_cert
 
 static int make_keys(void **state)
 {
-    static const int lifes[][2] = {{0, 20}, {0, 2}, {1, 3}};
+    static const int lifes[][2] = {{0, 20}, {0, 2}, {1, 3}, {-14, -8}, {-15, 20}};
     const int *life = lifes[0], *short_life = lifes[1], *signer_life = lifes[2];
 
     (void)state;
-    make(&root, "CA", NULL, NULL, life);
+    make(&root, "CA", NULL, NULL, lifes[4]);
     make(&strange, "Strange CA", NULL, NULL, life);
     make(&old_ca, "Old CA", &root, NULL, short_life);
     make(&signers[SIGNER_PLAIN], "Signer", &root, "codeSigning", signer_life);
@@ -88,6 +104,11 @@ static int make_keys(void **state)
                                                              .from = Y(1),
                                                              .to = Y(3),
                                                              .usage = "keyEncipherment,dataEncipherment"});
+    make_short(&signers[SIGNER_SHORT_KEY], "codeSigning", 768, signer_life);
+    make_short(&signers[SIGNER_ANCIENT], "codeSigning", 768, lifes[3]);
+    make_short(&signers[SIGNER_1024], "codeSigning", 1024, signer_life);
+    make_short(&authorities[TSA_SHORT_KEY], "critical,timeStamping", 768, signer_life);
+    make_short(&authorities[TSA_ANCIENT], "critical,timeStamping", 2048, lifes[4]);
     make_weak(&authorities[TSA_MD5], "TSA by MD5", "critical,timeStamping", EVP_md5());
     make(&authorities[TSA_PLAIN], "TSA", &root, "critical,timeStamping", life);
     make(&authorities[TSA_STRANGE], "Strange TSA", &strange, "critical,timeStamping", life);
@@ -334,6 +355,12 @@ static const struct row rows[] = {
     {{.signer = SIGNER_SHA1}, Y(2), false, false, N, "not-timestamped weak-digest"},
     {{SIGNER_MD5, TSA_PLAIN, .stamped = Y(2)}, Y(10), false, false, W, "weak-digest"},
     {{SIGNER_PLAIN, TSA_MD5, .stamped = Y(2)}, Y(10), false, false, W, "weak-digest"},
+    /* keys that Windows blocks */
+    {{.signer = SIGNER_SHORT_KEY}, Y(2), false, false, E, "not-timestamped weak-key"},
+    {{.signer = SIGNER_1024}, Y(2), false, false, N, "not-timestamped"},
+    {{SIGNER_PLAIN, TSA_SHORT_KEY, .stamped = Y(2)}, Y(2), false, false, E, "weak-key"},
+    {{SIGNER_ANCIENT, TSA_ANCIENT, .stamped = Y(-11)}, Y(2), false, false, N, "weak-key"},
+    {{SIGNER_ANCIENT, TSA_ANCIENT, .stamped = Y(-9)}, Y(2), false, false, E, "weak-key"},
     /* fenced lab time is shown */
     {{SIGNER_PLAIN, TSA_PLAIN, .lab_time = true, .stamped = Y(2)}, Y(10), false, false, W, "lab-time"},
 };
