@@ -9,11 +9,11 @@ load ../system/lab
 load driver
 
 setup_file() {
-    command -v osslsigncode > /dev/null || skip "osslsigncode is not installed (conf/install-deps interop)"
-    driver_find
+    command -v osslsigncode > /dev/null || { skip_file "osslsigncode is not installed (conf/install-deps interop)"; return; }
+    driver_find || return 0
     local inputs=${TSA_INPUTS:-$TSA_BUILD/../inputs}
     EXE=$(find "$inputs" -name '*.exe' | sort | head -n 1)
-    [ -n "$EXE" ] || skip "no .exe file: run tests/run, which fetches libwine's"
+    [ -n "$EXE" ] || { skip_file "no .exe file: run tests/run, which fetches libwine's"; return; }
     OSSLSIGNCODES=$(command -v osslsigncode)
     local other=$inputs/osslsigncode/osslsigncode
     if [ -x "$other" ] && [ "$("$other" --version | head -n 1)" != "$(osslsigncode --version | head -n 1)" ]; then

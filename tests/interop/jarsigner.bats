@@ -4,9 +4,10 @@
 # jarsigner -tsa: Java's own client signs a jar, gets a token from our authority and verifies it strictly.
 
 load ../system/lab
+load ../system/skip
 
 setup_file() {
-    command -v jarsigner > /dev/null || skip "jarsigner is not installed (conf/install-deps interop)"
+    command -v jarsigner > /dev/null || { skip_file "jarsigner is not installed (conf/install-deps interop)"; return; }
     lab_start
 }
 teardown_file() { lab_stop; }

@@ -8,9 +8,9 @@ load ../system/lab
 load driver
 
 setup_file() {
-    command -v osslsigncode > /dev/null || skip "osslsigncode is not installed (conf/install-deps interop)"
-    command -v jarsigner > /dev/null || skip "jarsigner is not installed (conf/install-deps interop)"
-    driver_find
+    command -v osslsigncode > /dev/null || { skip_file "osslsigncode is not installed (conf/install-deps interop)"; return; }
+    command -v jarsigner > /dev/null || { skip_file "jarsigner is not installed (conf/install-deps interop)"; return; }
+    driver_find || return 0
     export LAB="$BATS_FILE_TMPDIR/a lab's folder"
     lab_start
     export WORKDIR=$BATS_FILE_TMPDIR/work

@@ -4,14 +4,15 @@
 # Requests recorded from real clients (the folder that TSA_SAMPLES names), sent byte for byte: each gets a grant or the right refusal.
 
 load ../system/lab
+load ../system/skip
 
 setup_file() {
-    [ -n "${TSA_SAMPLES:-}" ] && [ -d "$TSA_SAMPLES/tsp" ] || skip "TSA_SAMPLES names no folder of recorded requests"
+    [ -n "${TSA_SAMPLES:-}" ] && [ -d "$TSA_SAMPLES/tsp" ] || { skip_file "TSA_SAMPLES names no folder of recorded requests"; return; }
     lab_start
 }
 teardown_file() { lab_stop; }
 
-setup() { cd "$BATS_TEST_TMPDIR" || return 1; }
+setup() { skip_if_told; cd "$BATS_TEST_TMPDIR" || return 1; }
 
 # What the lab's unit must answer to each recorded RFC 3161 request; a file that is not named here must be granted.
 refusal_for() {
