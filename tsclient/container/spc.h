@@ -50,7 +50,7 @@ struct spc_stamp {
 
 struct spc_signature {
     struct cms
-        cms; /* views into the signature; for nested ones into the attribute value. cms.signer is this signature's */
+        cms; /* views into the blob; for nested ones into the attribute value. cms.signer is this signature's */
     unsigned depth; /* 0 = primary, and each SignerInfo of a plain CMS with several */
     size_t blob;    /* which of the file's blobs it stands in */
     size_t primary; /* index of the first signature of that blob */
@@ -60,9 +60,8 @@ struct spc_signature {
 };
 
 struct spc {
-    struct spc_signature signatures
-        [SPC_MAX_SIGNATURES]; /* blob after blob: 0 = primary, then nested ones in attribute order, depth first; then
-                               * the next SignerInfo */
+    /* Blob after blob: 0 = primary, then nested ones in attribute order, depth first; then the next SignerInfo. */
+    struct spc_signature signatures[SPC_MAX_SIGNATURES];
     size_t num;
     size_t num_blobs;
 };
@@ -97,7 +96,8 @@ struct spc_change {
  * - an empty set of unsigned attributes, attributes of a timestamp's type without a value, and (legacy) an empty certificate set go;
  * - a length above the change that was longer than its shortest form, and is no longer so with the timestamp, becomes the shortest;
  * - legacy: a certificate that the timestamp needs and that stood there before, used by nothing, goes with it;
- * - legacy: a certificate that came and that is an issuer of something that stays (before it was not there) stays.
+ * - legacy: a certificate that came and that is an issuer of something that stays (before it was not there) stays;
+ *   so does everything where another signer's timestamp can't be read, since nobody knows what that needs.
  */
 enum rc spc_change(struct bytes pkcs7, const struct spc_change *change, struct wbuf *out) MUST_CHECK;
 
