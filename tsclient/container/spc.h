@@ -49,8 +49,7 @@ struct spc_stamp {
 };
 
 struct spc_signature {
-    struct cms
-        cms; /* views into the blob; for nested ones into the attribute value. cms.signer is this signature's */
+    struct cms cms; /* views into the blob, nested or not; cms.signer is this signature's own */
     unsigned depth; /* 0 = primary, and each SignerInfo of a plain CMS with several */
     size_t blob;    /* which of the file's blobs it stands in */
     size_t primary; /* index of the first signature of that blob */
