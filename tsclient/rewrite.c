@@ -114,8 +114,9 @@ static enum rc change_signatures(struct rewrite *r)
         wbuf_put(&r->blobs[i], before->list[i]);
         rc = wbuf_rc(&r->blobs[i]);
     }
-    for (size_t i = 0; rc == RC_OK && i < r->before.spc->num; i++) {
-        rc = r->wanted[i] ? change_one(r, i) : RC_OK;
+    /* From the last: a nested signature stands in an attribute of an earlier one, among which the new one takes its sorted place. */
+    for (size_t i = r->before.spc->num; rc == RC_OK && i > 0; i--) {
+        rc = r->wanted[i - 1] ? change_one(r, i - 1) : RC_OK;
     }
     return rc;
 }
