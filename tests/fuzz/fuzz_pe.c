@@ -60,10 +60,14 @@ static bool put(struct bytes file, const struct container_blobs *blobs, struct w
                 size_t *out_num_edits)
 {
     struct edits edits;
+    size_t room = file.len + CONTAINER_MAX_BLOBS * 64;
     enum rc rc;
 
+    for (size_t i = 0; i < blobs->num; i++) {
+        room += blobs->list[i].len;
+    }
     edits_init(&edits);
-    wbuf_init(out, file.len + CONTAINER_MAX_BLOBS * 2048);
+    wbuf_init(out, room);
     rc = pe_ops.put(file, blobs, &edits);
     if (rc == RC_OK) {
         MUST(edits_apply(&edits, file, out) == RC_OK);
