@@ -233,9 +233,9 @@ class Sample:
     def checker(self):
         return Checker(self.folder, self.authorities)
 
-    def by_a_detour(self, kinds, left=frozenset()):
+    def by_a_detour(self, kinds):
         """Wanted of a file that had other timestamps between the base and now."""
-        return Wanted(kinds, self.checker(), left=left, may_round=self.name in UNCOUNTED)
+        return Wanted(kinds, self.checker(), detour=True, may_round=self.name in UNCOUNTED)
 
     def refuses_today(self):
         """A timestamp of today is of no use to a certificate that has expired."""
@@ -333,10 +333,9 @@ class Sample:
             demand("--replace" in text, f"does not say what to do: {text}")
             demand(self.read() == stamped, "a file with a timestamp of the other kind was changed")
         self.stamp_at(second, everything, "--replace")
-        left = needed_by_tokens(SignedFile(self.read()))
-        self.explained(self.base, self.read(), self.by_a_detour({i: KINDS[second] for i in everything}, left))
+        self.explained(self.base, self.read(), self.by_a_detour({i: KINDS[second] for i in everything}))
         tsclient("remove", self.path)
-        self.explained(self.base, self.read(), self.by_a_detour({}, left))
+        self.explained(self.base, self.read(), self.by_a_detour({}))
         self.put(self.base)
 
     def ask_oss(self, stamped):
@@ -368,18 +367,6 @@ def stamped_times(signed_file):
             else:
                 times.append(seconds_of(root_of(SignedData(value).content().contents()).children()[4]))
     return times
-
-
-def needed_by_tokens(signed_file):
-    """The certificates of the sets that issued, by name, what tokens hold: those of a replaced timestamp may stay for them."""
-    found = set()
-    for signed, signer in signed_file.signatures:
-        for stamp in signer.stamps():
-            if stamp.type != COUNTER_SIGNATURE:
-                own = SignedData(stamp.values()[0]).all_certificates()
-                everything = signed.all_certificates()
-                found |= {c.der for c in issuers_upward(everything + own, own)}
-    return found
 
 
 def first_difference(a, b):

@@ -19,15 +19,15 @@ class Wanted:
     kinds: the kind of the timestamp by signature number; signatures without one there must be as before.
     check(signer, attribute, signed_data): raises where that timestamp is not the right one for that signature.
     foreign: somebody else put it there: several, in any order, certificates at any place.
-    left: certificates (DER) that a timestamp of before may have left in the set.
+    detour: other timestamps came and went in between: a nested one moves the sorted place of what stands beside it.
     may_round: dwLength may count the padding though it did not before, since it needed none in between.
     """
 
-    def __init__(self, kinds, check, foreign=False, left=frozenset(), may_round=False):
+    def __init__(self, kinds, check, foreign=False, detour=False, may_round=False):
         self.kinds = kinds
         self.check = check
         self.foreign = foreign
-        self.left = left
+        self.detour = detour
         self.may_round = may_round
 
 
@@ -140,7 +140,8 @@ class Walk:
         if not self.wanted.foreign:
             self.demand(len(found) == 1 and len(found[0].values()) == 1, "not one timestamp", place, found[0].node.at)
             self.demand(found[0].type == self.type_for(kind, before), "not the attribute for it", place, found[0].node.at)
-            self.sorted_place(old, new, found[0])
+            if not self.wanted.detour:
+                self.sorted_place(old, new, found[0])
         if not old.unsigned:
             self.add("wrapper", (place, place), (new.unsigned.at, new.unsigned.body))
         for stamp in found:
@@ -165,14 +166,12 @@ class Walk:
         return old.unsigned.end if old.unsigned else old.node.end
 
     def sorted_place(self, old, new, stamp):
-        """Before the first attribute that sorts behind it (as DER sorts a SET OF), as that was before or as it is now."""
+        """Before the first attribute that sorts behind it, as DER sorts a SET OF."""
         ours = stamp.node.bytes()
-        new_others = [a for a in new.attributes() if a.type not in STAMPS]
-        rank = sum(a.node.at < stamp.node.at for a in new_others)
-        ranks = set()
-        for others in (old.attributes(), new_others):
-            ranks.add(next((i for i, a in enumerate(others) if a.node.bytes() > ours), len(others)))
-        self.demand(rank in ranks, "the timestamp does not stand at its sorted place", old.node.at, stamp.node.at)
+        others = [a for a in new.attributes() if a.type not in STAMPS]
+        rank = sum(a.node.at < stamp.node.at for a in others)
+        first = next((i for i, a in enumerate(others) if a.node.bytes() > ours), len(others))
+        self.demand(rank == first, "the timestamp does not stand at its sorted place", old.node.at, stamp.node.at)
 
     def attributes(self, old, new, kept):
         """All that are no timestamp that came: the same, or a nested signature in which one came."""
@@ -197,7 +196,7 @@ class Walk:
     def certificates(self, before, after, stamps):
         """What came is what the timestamps need and was not there: their signers' certificates, and issuers upward."""
         b, a = before.certificates, after.certificates
-        if not stamps and not self.wanted.left:
+        if not stamps:
             self.same(b, a, "the certificates")
             return
         if not a and not b:
@@ -216,7 +215,7 @@ class Walk:
         leaves = [c for c in everything if any(s.is_by(c) for s in signers)]
         self.demand(len(leaves) >= len({s.sid.bytes() for s in signers}) or self.wanted.foreign,
                     "the timestamp's certificate is missing", before.node.at, after.node.at)
-        needed = {c.der for c in issuers_upward(everything, leaves)} | self.wanted.left
+        needed = {c.der for c in issuers_upward(everything, leaves)}
         for node in came:
             self.demand(node.bytes() in needed, "a certificate came that nothing needs", before.node.at, node.at)
             self.demand(node.bytes() not in old, "a certificate came that was there", before.node.at, node.at)

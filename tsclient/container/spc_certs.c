@@ -12,6 +12,9 @@ enum mark {
     NEEDED = 1 << 2  /* something that is there afterwards needs it */
 };
 
+#define MAX_TOKEN_SET                                                                                        \
+    32 /* certificates of a token whose issuers are looked for in its own set; real ones have up to five */
+
 /* ---- names ---- */
 
 static X509_NAME *read_name(struct bytes name)
@@ -144,21 +147,44 @@ static void mark_upward(struct spc_certs *certs, enum mark mark)
 
 /* ---- what timestamps need ---- */
 
-/* A token has a set of its own, but its chain may need more. */
+static bool has_subject(struct bytes set, struct bytes name)
+{
+    X509_NAME *read = read_name(name), *subject;
+    struct bytes der;
+    struct cert cert;
+    bool found = false;
+
+    while (!found && cert_next(&set, &der)) {
+        if (cert_parse(der, &cert) == RC_OK) {
+            subject = read_name(cert.subject);
+            found = names_equal(cert.subject, subject, name, read);
+            X509_NAME_free(subject);
+        }
+    }
+    X509_NAME_free(read);
+    return found;
+}
+
+/* A token has a set of its own, which is looked in first; its chain may need more. A set beyond all measure is taken for one
+ * that lacks everything. */
 static enum rc mark_token(struct spc_certs *certs, struct bytes value, enum mark mark)
 {
     struct bytes rest, der;
-    struct cert cert;
+    size_t num = 0;
+    struct cert cert, own;
     struct cms cms;
     enum rc rc = cms_parse(value, DER_FOREIGN, &cms);
 
     if (rc != RC_OK) {
         return rc;
     }
-    mark_signer(certs, &cms.signer, mark);
+    if (cms_signer_find_cert(&cms.signer, cms.certificates, &own) != RC_OK) {
+        mark_signer(certs, &cms.signer, mark);
+    }
     rest = cms.certificates;
     while (cert_next(&rest, &der)) {
-        if (cert_parse(der, &cert) == RC_OK) {
+        if (cert_parse(der, &cert) == RC_OK &&
+            (++num > MAX_TOKEN_SET || !has_subject(cms.certificates, cert.issuer))) {
             mark_issuer_name(certs, cert.issuer, mark);
         }
     }

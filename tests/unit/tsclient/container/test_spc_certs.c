@@ -159,7 +159,7 @@ static void replaced(void **state)
     }
 }
 
-/* A token has a set of its own. What its chain may need besides stays. */
+/* A token has a set of its own. What its chain may need besides stays; what it brought itself does not. */
 static void replaced_by_a_token(void **state)
 {
     static const struct {
@@ -167,6 +167,8 @@ static void replaced_by_a_token(void **state)
     } rows[] = {
         {"k<l l<m", "s<a"},
         {"k<l l<u", "s<a u<v"},
+        {"k<l l<u u<v", "s<a"},
+        {"k<u u<v", "s<a"},
         {"", "s<a"},
         {NULL, "s<a t<u u<v"}, /* not even a SignedData: nobody knows */
     };
