@@ -19,7 +19,7 @@
 #include "tsclient/container/spc.h"
 
 #define MILLION 1000000
-#define SIZE    (96u << 20)
+#define SIZE    (256u << 20)
 
 /* ---- from the end to the front ---- */
 
@@ -298,12 +298,12 @@ static void signatures(void **state)
     wbuf_init(&nested, 1000);
     tiny_signature(&nested, OID_DATA, NULL, BYTES_NONE);
     back_init(&b);
-    back_repeat(&b, wbuf_bytes(&nested), MILLION / 4);
+    back_repeat(&b, wbuf_bytes(&nested), MILLION);
     back_attribute(&b, OID_SPC_NESTED_SIGNATURE, SIZE);
     back_around(&b);
     run("nested in one attribute", &b, too_many);
     back_init(&b);
-    for (size_t i = 0; i < MILLION / 4; i++) {
+    for (size_t i = 0; i < MILLION; i++) {
         back_signer(&b, b.at);
     }
     back_signature(&b, OID_DATA, BYTES_NONE, 0, SIZE);
@@ -320,7 +320,7 @@ static void depth(void **state)
     (void)state;
     back_init(&b);
     back_around(&b);
-    for (size_t i = 0; i < MILLION / 4; i++) {
+    for (size_t i = 0; i < MILLION; i++) {
         back_attribute(&b, OID_SPC_NESTED_SIGNATURE, SIZE);
         back_around(&b);
     }
