@@ -36,13 +36,31 @@ static struct signed_file find_file(const struct subject *subject)
     return file;
 }
 
-static enum rc compare_digest(const struct signed_file *file, const struct spc_indirect *indirect)
+/* Each format leaves other octets out of its digest, so one digest may be that of two files of different formats. An image is signed as
+ * an image; of a plain file nobody knows the digest where the signature says that it is an installer or a script. */
+static enum rc check_kind(const struct signed_file *file, const struct spc_indirect *indirect)
 {
-    uint8_t digest[DIGEST_MAX];
-    enum rc rc;
+    bool is_image = indirect->data_type == OID_SPC_PE_IMAGE_DATA;
 
     if (indirect->is_package) { /* the digests of its parts are not read here */
         return RC_FORMAT_UNKNOWN;
+    }
+    if (file->ops && file->ops->digest) { /* of PE files alone there is one */
+        return is_image ? RC_OK : RC_SPC_CONTENT;
+    }
+    if (is_image) {
+        return RC_SPC_DIGEST;
+    }
+    return indirect->data_type == OID_SPC_SIPINFO ? RC_FORMAT_UNKNOWN : RC_OK;
+}
+
+static enum rc compare_digest(const struct signed_file *file, const struct spc_indirect *indirect)
+{
+    uint8_t digest[DIGEST_MAX];
+    enum rc rc = check_kind(file, indirect);
+
+    if (rc != RC_OK) {
+        return rc;
     }
     rc = file->ops && file->ops->digest ? file->ops->digest(file->bytes, indirect->alg, digest)
                                         : digest_compute(indirect->alg, &file->bytes, 1, digest);
@@ -91,13 +109,46 @@ static void check_indirect(const struct subject *subject, struct policy_signatur
     check_pages(&file, &indirect, out);
 }
 
+/* The message digest covers neither tag nor length of the content, so both must be those of its type. */
+static bool has_right_tag(const struct cms *cms)
+{
+    bool is_sequence = cms->content_type == OID_SPC_INDIRECT_DATA || cms->content_type == OID_CTL;
+
+    if (!cms->has_content || (!is_sequence && cms->content_type != OID_DATA)) {
+        return true;
+    }
+    return is_sequence ? cms->content_tag == DER_SEQUENCE
+                       : (cms->content_tag & 0xdf) == DER_OCTET_STRING_TAG /* in pieces or not */;
+}
+
+/* Anybody can hang a signature into another one. With a content of its own it must sign what that one signs, or it would lend its
+ * signer's name to something that he never saw. Indirect data hold a digest of the file instead, in another algorithm perhaps. */
+static bool is_of_the_same(const struct subject *subject, const struct spc_signature *signature)
+{
+    const struct cms *own = &signature->cms, *primary = &subject->spc->signatures[signature->primary].cms;
+
+    if (signature->depth == 0 || !own->has_content) {
+        return true;
+    }
+    if (own->content_type == OID_SPC_INDIRECT_DATA) {
+        return primary->content_type == OID_SPC_INDIRECT_DATA;
+    }
+    if (primary->has_content) {
+        return bytes_equal(own->content, primary->content) || bytes_equal(own->content, primary->content_tlv);
+    }
+    return !subject->has_data || bytes_equal(own->content, subject->data);
+}
+
 /* A signature in an executable that is of something else does not cover it. */
 static void check_file(const struct subject *subject, struct policy_signature *out)
 {
-    if (out->spc->cms.content_type == OID_SPC_INDIRECT_DATA) {
-        check_indirect(subject, out);
-    } else if (subject->ops->digest) {
+    bool is_indirect = out->spc->cms.content_type == OID_SPC_INDIRECT_DATA;
+
+    if (!has_right_tag(&out->spc->cms) || !is_of_the_same(subject, out->spc) ||
+        (!is_indirect && subject->ops->digest)) {
         reasons_add(&out->reasons, REASON_MALFORMED, RC_SPC_CONTENT);
+    } else if (is_indirect) {
+        check_indirect(subject, out);
     }
 }
 
@@ -117,11 +168,25 @@ static bool find_content(const struct subject *subject, const struct spc_signatu
     return primary->has_content || subject->has_data;
 }
 
+/* Signed attributes are signed as a SET (RFC 5652 5.4), a content without them as it is: the attributes of one message, shown as the
+ * content of another, have a good signature that nobody made of that. */
+static bool is_attributes(struct bytes content)
+{
+    struct bytes value;
+
+    return content.len > 0 && content.data[0] == DER_SET &&
+           cms_attr_get(content, OID_MESSAGE_DIGEST, &value) == RC_OK &&
+           cms_attr_get(content, OID_CONTENT_TYPE, &value) == RC_OK;
+}
+
 static enum rc check_with_content(struct cms_check *check, struct bytes content)
 {
     uint8_t digest[DIGEST_MAX];
     enum rc rc = digest_compute(check->signer->digest, &content, 1, digest);
 
+    if (rc == RC_OK && check->signer->signed_attrs.len == 0 && is_attributes(content)) {
+        rc = RC_CMS_NO_SIGNED_ATTRS;
+    }
     if (rc != RC_OK) {
         return rc;
     }
@@ -145,7 +210,10 @@ static enum rc check_without_content(const struct cms_check *check)
 static enum rc check_signature(const struct subject *subject, struct policy_signature *out)
 {
     const struct cms *cms = &out->spc->cms;
-    struct cms_check check = {.signer = &cms->signer, .cert = &out->cert, .content_type = cms->content_type};
+    struct cms_check check = {.signer = &cms->signer,
+                              .cert = &out->cert,
+                              .content_type = cms->content_type,
+                              .content_type_oid = cms->content_type_oid};
     struct bytes content;
 
     if (!find_content(subject, out->spc, &content)) {

@@ -80,7 +80,9 @@ struct cms_check {
     struct bytes content_digest; /* by signer->digest */
     struct bytes content;        /* needed by an Ed25519 signature without signed attributes alone */
     enum oid content_type;       /* OID_NONE = do not compare */
-    bool allow_bare;             /* let the bare-digest form pass */
+    struct bytes
+        content_type_oid; /* the same where the table may lack it: contents octets; empty = content_type alone */
+    bool allow_bare;      /* let the bare-digest form pass */
 };
 
 /*

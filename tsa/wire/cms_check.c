@@ -48,13 +48,18 @@ static const struct {
 
 /* ---- attributes against the content ---- */
 
+static struct bytes expected_type(const struct cms_check *check)
+{
+    return check->content_type == OID_NONE ? check->content_type_oid : oid_bytes(check->content_type);
+}
+
 enum rc cms_check_content_type(const struct cms_check *check)
 {
-    struct bytes value;
+    struct bytes value, expected = expected_type(check);
     struct der d;
     enum rc rc;
 
-    if (check->content_type == OID_NONE) {
+    if (expected.len == 0) {
         return RC_OK;
     }
     if (check->signer->signed_attrs.len == 0) { /* RFC 5652 5.3: they may be absent for data alone */
@@ -65,7 +70,7 @@ enum rc cms_check_content_type(const struct cms_check *check)
         return rc;
     }
     der_init(&d, value, DER_FOREIGN);
-    if (!bytes_equal(der_get_oid(&d), oid_bytes(check->content_type))) {
+    if (!bytes_equal(der_get_oid(&d), expected)) {
         return RC_CMS_ATTR_CONTENT_TYPE;
     }
     return der_end(&d);

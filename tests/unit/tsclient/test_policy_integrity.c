@@ -232,22 +232,6 @@ static void test_extracted_alone(void **state)
     wbuf_clear(&blob);
 }
 
-/* A signature of a plain file: of no format, all its octets count. */
-static void test_extracted_of_a_plain_file(void **state)
-{
-    const struct bytes data = bytes_of(text, sizeof text - 1);
-    const struct bytes other = bytes_of(text, sizeof text - 2);
-    uint8_t digest[DIGEST_MAX];
-    struct wbuf blob;
-
-    (void)state;
-    assert_int_equal(digest_compute(DIGEST_SHA256, &data, 1, digest), RC_OK);
-    blob = sign((struct make_signature){.file_digest = bytes_of(digest, 32)});
-    assert_none(wbuf_bytes(&blob), &data);
-    assert_one(wbuf_bytes(&blob), &other, &other_file);
-    wbuf_clear(&blob);
-}
-
 /* ---- detached ---- */
 
 static void test_detached(void **state)
@@ -536,7 +520,6 @@ int main(void)
         cmocka_unit_test(test_extracted_with_another_file),
         cmocka_unit_test(test_extracted_with_a_damaged_image),
         cmocka_unit_test(test_extracted_alone),
-        cmocka_unit_test(test_extracted_of_a_plain_file),
         cmocka_unit_test(test_detached),
         cmocka_unit_test(test_detached_alone),
         cmocka_unit_test(test_detached_from_nothing),
