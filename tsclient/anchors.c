@@ -10,14 +10,21 @@
 
 #include "certs/certfile.h"
 
-static bool load(const char *path, const char *option, struct chain_anchors **out)
+static bool load(const struct option_list *paths, const char *option, struct chain_anchors **out)
 {
-    enum rc rc = RC_NO_MEMORY;
+    const char *path = NULL;
+    enum rc rc = RC_OK;
 
     errno = 0;
     *out = chain_anchors_new();
-    if (*out) {
-        rc = path ? certfile_add_anchors(path, *out) : chain_anchors_add_system(*out);
+    if (!*out) {
+        rc = RC_NO_MEMORY;
+    } else if (paths->num == 0) {
+        rc = chain_anchors_add_system(*out);
+    }
+    for (size_t i = 0; rc == RC_OK && i < paths->num; i++) {
+        path = paths->text[i];
+        rc = certfile_add_anchors(path, *out);
     }
     if (rc == RC_OK) {
         return true;
@@ -29,13 +36,13 @@ static bool load(const char *path, const char *option, struct chain_anchors **ou
     return false;
 }
 
-bool anchors_load(const char *ca, const char *tsa_ca, struct anchors *out)
+bool anchors_load(const struct option_list *ca, const struct option_list *tsa_ca, struct anchors *out)
 {
     *out = (struct anchors){0};
     if (!load(ca, "--ca", &out->signers)) {
         return false;
     }
-    if (tsa_ca) {
+    if (tsa_ca->num > 0) {
         return load(tsa_ca, "--tsa-ca", &out->authorities);
     }
     out->authorities = out->signers;

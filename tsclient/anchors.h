@@ -6,15 +6,16 @@
 #define TSCLIENT_ANCHORS_H
 
 #include "tsa/wire/chain.h"
+#include "tsclient/command.h"
 
 struct anchors {
     struct chain_anchors *signers;
     struct chain_anchors *authorities; /* the same set unless a separate one was named */
 };
 
-/* anchors_load reads ca (file or folder) for both and tsa_ca for timestamps; either may be NULL: then tsa_ca is ca, and ca the
+/* anchors_load reads ca (files or folders) for both and tsa_ca for timestamps; either may be empty: then tsa_ca is ca, and ca the
  * system's store. On failure tells on standard error and gives false. Free with anchors_clear in any case. */
-bool anchors_load(const char *ca, const char *tsa_ca, struct anchors *out);
+bool anchors_load(const struct option_list *ca, const struct option_list *tsa_ca, struct anchors *out);
 
 /* anchors_add_crls adds the revocation lists of files to both sets. The same on failure. */
 bool anchors_add_crls(const char *const *paths, size_t num, struct anchors *anchors);

@@ -13,7 +13,8 @@
 #define QUERY_MAX 65536
 
 struct settings {
-    const char *queryfile, *data, *ca;
+    const char *queryfile, *data;
+    struct option_list ca;
     bool json;
 };
 
@@ -22,8 +23,10 @@ static const struct option_row options[] = {
     {"queryfile", 0, OPTION_TEXT, AT(queryfile), "FILE",
      "The query (.tsq): imprint, nonce and policy must be its.", 0, 0},
     {"data", 0, OPTION_TEXT, AT(data), "FILE", "The file that was timestamped.", 0, 0},
-    {"ca", 0, OPTION_TEXT, AT(ca), "FILE|DIR",
-     "The authority's chain must reach one of these. Without it the chain is not checked.", 0, 0},
+    {"ca", 0, OPTION_LIST, AT(ca), "FILE|DIR",
+     "The authority's chain must reach one of these. Without it the chain is not checked. May be given "
+     "several times.",
+     0, 0},
     {"json", 0, OPTION_FLAG, AT(json), NULL, "One JSON object.", 0, 0},
     {0},
 };
@@ -113,10 +116,10 @@ static void print_checks(const struct detached *d, const struct settings *s)
         return;
     }
     (void)printf("Good: signature%s%s%s\n", s->queryfile ? ", query" : "", s->data ? ", file" : "",
-                 s->ca ? ", chain" : "");
-    if (!s->ca || (!s->queryfile && !s->data)) {
-        (void)printf("Not checked:%s%s%s\n", s->ca ? "" : " chain (--ca)",
-                     s->ca || s->queryfile || s->data ? "" : ",",
+                 s->ca.num > 0 ? ", chain" : "");
+    if (s->ca.num == 0 || (!s->queryfile && !s->data)) {
+        (void)printf("Not checked:%s%s%s\n", s->ca.num > 0 ? "" : " chain (--ca)",
+                     s->ca.num > 0 || s->queryfile || s->data ? "" : ",",
                      s->queryfile || s->data ? "" : " what it is for (--queryfile, --data)");
     }
 }
@@ -141,6 +144,7 @@ static int report(const struct detached *d, const struct settings *s)
 static int run(const struct command *command, void *arg, char **files, size_t num_files)
 {
     const struct settings *s = arg;
+    const struct option_list no_others = {0};
     struct anchors anchors = {0};
     struct detached d;
     int rc;
@@ -148,7 +152,7 @@ static int run(const struct command *command, void *arg, char **files, size_t nu
     if (num_files != 1) {
         return command_usage(command, "give one .tsr file");
     }
-    if (s->ca && !anchors_load(s->ca, NULL, &anchors)) {
+    if (s->ca.num > 0 && !anchors_load(&s->ca, &no_others, &anchors)) {
         anchors_clear(&anchors);
         return EXIT_USAGE;
     }

@@ -14,8 +14,8 @@
 
 struct settings {
     struct batch_settings batch;
-    struct option_list legacy, rfc3161;
-    const char *td, *policy, *ca, *tsa_ca;
+    struct option_list legacy, rfc3161, ca, tsa_ca;
+    const char *td, *policy;
     bool no_chain, detached, replace, skip_stamped;
     int64_t skew_ns, retries, pause_ns;
     struct http_options http;
@@ -29,9 +29,9 @@ static const struct option_row options[] = {
      0, 0},
     {"td", 0, OPTION_TEXT, AT(td), "ALG", "Digest for --tr: sha256 (default), sha384, sha512, sha1.", 0, 0},
     {"policy", 0, OPTION_TEXT, AT(policy), "OID", "Ask for this policy, and take no other (--tr).", 0, 0},
-    {"ca", 0, OPTION_TEXT, AT(ca), "FILE|DIR", "Trust these certificates. Without it: the system's store.", 0,
-     0},
-    {"tsa-ca", 0, OPTION_TEXT, AT(tsa_ca), "FILE|DIR", "Trust these for timestamps instead.", 0, 0},
+    {"ca", 0, OPTION_LIST, AT(ca), "FILE|DIR",
+     "Trust these certificates. Without it: the system's store. May be given several times.", 0, 0},
+    {"tsa-ca", 0, OPTION_LIST, AT(tsa_ca), "FILE|DIR", "Trust these for timestamps instead.", 0, 0},
     {"no-chain", 0, OPTION_FLAG, AT(no_chain), NULL,
      "Do not check that the authority's chain reaches a trusted root. All else is checked.", 0, 0},
     {"detached", 0, OPTION_FLAG, AT(detached), NULL,
@@ -230,7 +230,7 @@ static int run(const struct command *command, void *arg, char **files, size_t nu
         rc = batch_check(&batch, files, num_files);
     }
     if (rc == EXIT_DONE) {
-        rc = anchors_load(run.settings->ca, run.settings->tsa_ca, &run.anchors)
+        rc = anchors_load(&run.settings->ca, &run.settings->tsa_ca, &run.anchors)
                  ? stamp_all(&run, &batch, files, num_files)
                  : EXIT_USAGE;
     }

@@ -14,19 +14,21 @@
 #include "tsclient/report_json.h"
 
 struct settings {
-    const char *ca, *tsa_ca, *data;
-    struct option_list catalogs, crls;
+    const char *data;
+    struct option_list ca, tsa_ca, catalogs, crls;
     struct option_time at;
     bool require_timestamp, lifetime, json, verbose, quiet;
 };
 
 #define AT(field) offsetof(struct settings, field)
 static const struct option_row options[] = {
-    {"ca", 0, OPTION_TEXT, AT(ca), "FILE|DIR",
-     "Trust these certificates, for signers and timestamps. Without it: the system's store.", 0, 0},
-    {"tsa-ca", 0, OPTION_TEXT, AT(tsa_ca), "FILE|DIR", "Trust these for timestamps instead.", 0, 0},
-    {"at", 0, OPTION_TIME, AT(at), "TIME", "Judge as of this time instead of now: 2031-02-03T04:05:06Z.", 0,
-     0},
+    {"ca", 0, OPTION_LIST, AT(ca), "FILE|DIR",
+     "Trust these certificates, for signers and timestamps. Without it: the system's store. May be given "
+     "several times.",
+     0, 0},
+    {"tsa-ca", 0, OPTION_LIST, AT(tsa_ca), "FILE|DIR", "Trust these for timestamps instead.", 0, 0},
+    {"at", 0, OPTION_TIME, AT(at), "TIME",
+     "Judge as of this time instead of now: 2031-02-03, 2031-02-03T04:05:06Z or @SECONDS (UTC).", 0, 0},
     {"require-timestamp", 0, OPTION_FLAG, AT(require_timestamp), NULL,
      "Warn where there is no timestamp, as signtool's /tw.", 0, 0},
     {"lifetime", 0, OPTION_FLAG, AT(lifetime), NULL, "A timestamp does not outlive the signer's certificate.",
@@ -268,7 +270,7 @@ static int run(const struct command *command, void *arg, char **files, size_t nu
     if (run.settings->data && run.settings->catalogs.num > 0) {
         return command_usage(command, "--data and --catalog exclude each other");
     }
-    if (anchors_load(run.settings->ca, run.settings->tsa_ca, &run.anchors) &&
+    if (anchors_load(&run.settings->ca, &run.settings->tsa_ca, &run.anchors) &&
         anchors_add_crls(run.settings->crls.text, run.settings->crls.num, &run.anchors)) {
         rc = verify_all(&run, files, num_files);
     }

@@ -217,6 +217,22 @@ ends() {
     ends 2 untrusted-tsa
 }
 
+@test "--ca and --tsa-ca may be given several times, and each must give a certificate" {
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.pem -days 10 -subj /CN=Other 2> /dev/null
+    for roots in "$DIR/root.pem other.pem" "other.pem $DIR/root.pem" "$DIR/root.pem $DIR/root.pem"; do
+        read -r one two <<< "$roots"
+        cp "$DIR/signed.sys" x.sys
+        "$TSCLIENT" stamp --ca "$one" --ca "$two" --tr "${URL}good" x.sys
+        "$TSCLIENT" verify --ca "$one" --ca "$two" --require-timestamp x.sys
+        "$TSCLIENT" verify --ca "$DIR/root.pem" --tsa-ca "$one" --tsa-ca "$two" --require-timestamp x.sys
+    done
+    echo text > text
+    stamp --detached --tr "${URL}good" text
+    "$TSCLIENT" reply --ca other.pem --ca "$DIR/root.pem" text.tsr
+    run "$TSCLIENT" verify --ca "$DIR/root.pem" --ca text x.sys
+    ends 64 "--ca text: there is no certificate to trust"
+}
+
 @test "verify -v has signtool's layout" {
     stamp --tr "${URL}good" signed.sys
     run verify -v signed.sys
