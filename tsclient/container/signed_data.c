@@ -203,29 +203,69 @@ static bool split_first(struct bytes children, struct bytes *out_first, struct b
 
 static void compare(struct difference *d, struct bytes before, struct bytes after, unsigned depth);
 
-/* The children start at place. One came, one went, or the first of both sides differ within; anything else is exchanged as a whole. */
+/* How many octets before and after have in common at their ends. */
+static size_t same_at_end(struct bytes before, struct bytes after)
+{
+    size_t len = 0, shorter = before.len < after.len ? before.len : after.len;
+
+    while (len < shorter && before.data[before.len - 1 - len] == after.data[after.len - 1 - len]) {
+        len++;
+    }
+    return len;
+}
+
+/* The same in whole children of both. */
+static size_t children_at_end(struct bytes before, struct bytes after)
+{
+    size_t same = same_at_end(before, after);
+    struct bytes first;
+
+    while (before.len != after.len || before.len > same) {
+        struct bytes *longer = before.len >= after.len ? &before : &after;
+
+        if (!split_first(*longer, &first, longer)) {
+            return 0;
+        }
+    }
+    return before.len;
+}
+
+static bool are_as_many(struct bytes before, struct bytes after)
+{
+    struct bytes first;
+
+    while (split_first(before, &first, &before)) {
+        if (!split_first(after, &first, &after)) {
+            return false;
+        }
+    }
+    return before.len == 0 && after.len == 0;
+}
+
+/* The children start at place. Between those that are the same in front and at the end, as many on both sides are compared one by
+ * one; anything else is exchanged as a whole. Nothing is searched for further on: that would take the square of their number. */
 static void compare_children(struct difference *d, const uint8_t *place, struct bytes before,
                              struct bytes after, unsigned depth)
 {
     struct bytes old_first, old_rest, new_first, new_rest;
+    size_t tail;
 
-    while (split_first(before, &old_first, &old_rest) && split_first(after, &new_first, &new_rest)) {
-        bool differs = !bytes_equal(old_first, new_first);
-
-        if (differs && bytes_equal(old_rest, after)) {
-            exchange(d, place, old_first.len, BYTES_NONE, "signature");
-            return;
-        }
-        if (differs && bytes_equal(before, new_rest)) {
-            exchange(d, place, 0, new_first, "signature");
-            return;
-        }
-        compare(d, old_first, new_first, depth);
+    while (split_first(before, &old_first, &old_rest) && split_first(after, &new_first, &new_rest) &&
+           bytes_equal(old_first, new_first)) {
         place += old_first.len;
         before = old_rest;
         after = new_rest;
     }
-    exchange(d, place, before.len, after, "signature");
+    tail = children_at_end(before, after);
+    before.len -= tail;
+    after.len -= tail;
+    if (!are_as_many(before, after)) {
+        exchange(d, place, before.len, after, "signature");
+        return;
+    }
+    while (split_first(before, &old_first, &before) && split_first(after, &new_first, &after)) {
+        compare(d, old_first, new_first, depth);
+    }
 }
 
 static void compare(struct difference *d, struct bytes before, struct bytes after, unsigned depth)

@@ -215,6 +215,43 @@ static void test_edits_of_every_kind(void **state)
     }
 }
 
+/* Three attributes go in front and one comes at the end, of just the length by which the many between, alike but for every second one,
+ * then stand apart: they are exchanged in one piece, not pair by pair. */
+static void test_many_attributes(void **state)
+{
+    static const uint8_t pair[] = {0x30, 0x09, 0x06, 0x02, 0x2a, 0x03, 0x31, 0x03, 0x02, 0x01, 0x01,
+                                   0x30, 0x09, 0x06, 0x02, 0x2a, 0x03, 0x31, 0x03, 0x02, 0x01, 0x02};
+    static const uint8_t late[] = {0x30, 0x14, 0x06, 0x02, 0x2a, 0x04, 0x31, 0x0e, 0x04, 0x0c, 7,
+                                   7,    7,    7,    7,    7,    7,    7,    7,    7,    7,    7};
+    struct make_signed_data m = signed_catalog();
+    struct wbuf attrs, before, after;
+    struct edits edits;
+    size_t front;
+
+    (void)state;
+    wbuf_init(&attrs, LIMIT);
+    for (int i = 0; i < 3; i++) {
+        wbuf_put(&attrs, bytes_of(attribute, sizeof attribute));
+    }
+    front = attrs.len;
+    for (int i = 0; i < 5000; i++) {
+        wbuf_put(&attrs, bytes_of(pair, sizeof pair));
+    }
+    m.unsigned_attrs = wbuf_bytes(&attrs);
+    before = made(&m);
+    wbuf_put(&attrs, bytes_of(late, sizeof late));
+    m.unsigned_attrs = bytes_of(attrs.data + front, attrs.len - front);
+    after = made(&m);
+    (void)round_trip(&cat_ops, wbuf_bytes(&before), wbuf_bytes(&after));
+    edits_init(&edits);
+    assert_int_equal(one_blob_put(&cat_ops, wbuf_bytes(&before), wbuf_bytes(&after), &edits), RC_OK);
+    assert_true(edits.num < 10);
+    edits_clear(&edits);
+    wbuf_clear(&attrs);
+    wbuf_clear(&before);
+    wbuf_clear(&after);
+}
+
 static void test_ber_is_exchanged_as_a_whole(void **state)
 {
     struct make_signed_data m = signed_catalog();
@@ -353,11 +390,12 @@ static void test_real_catalogs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_encoding_is_known),     cmocka_unit_test(test_the_content_type_decides),
-        cmocka_unit_test(test_a_cut_file_is_damaged),       cmocka_unit_test(test_unsigned),
-        cmocka_unit_test(test_edits_hold_what_differs),     cmocka_unit_test(test_edits_of_every_kind),
-        cmocka_unit_test(test_ber_is_exchanged_as_a_whole), cmocka_unit_test(test_octets_behind),
-        cmocka_unit_test(test_what_may_not_be_put),         cmocka_unit_test(test_real_catalogs),
+        cmocka_unit_test(test_every_encoding_is_known), cmocka_unit_test(test_the_content_type_decides),
+        cmocka_unit_test(test_a_cut_file_is_damaged),   cmocka_unit_test(test_unsigned),
+        cmocka_unit_test(test_edits_hold_what_differs), cmocka_unit_test(test_edits_of_every_kind),
+        cmocka_unit_test(test_many_attributes),         cmocka_unit_test(test_ber_is_exchanged_as_a_whole),
+        cmocka_unit_test(test_octets_behind),           cmocka_unit_test(test_what_may_not_be_put),
+        cmocka_unit_test(test_real_catalogs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
