@@ -18,28 +18,12 @@ static void note(struct subject *s, enum reason reason, enum rc cause, const cha
     (void)snprintf(s->why, sizeof s->why, "%s", why);
 }
 
-static enum rc definite_form(struct subject *s, size_t index, struct bytes *out)
-{
-    struct bytes blob = s->blobs.list[index];
-    struct wbuf *w = &s->definite[index];
-    enum rc rc;
-
-    *out = blob;
-    if (!ber_is_indefinite(blob)) {
-        return RC_OK;
-    }
-    s->indefinite = true;
-    wbuf_init(w, blob.len * 2 + 1024);
-    rc = ber_normalise(blob, w);
-    *out = wbuf_bytes(w);
-    return rc;
-}
-
 static enum rc parse_blob(struct subject *s, size_t index)
 {
-    struct bytes pkcs7;
-    enum rc rc = definite_form(s, index, &pkcs7);
+    struct bytes blob = s->blobs.list[index], pkcs7;
+    enum rc rc = ber_definite(blob, &s->definite[index], &pkcs7);
 
+    s->indefinite |= pkcs7.data != blob.data;
     return rc == RC_OK ? spc_add(s->spc, pkcs7) : rc;
 }
 

@@ -365,3 +365,20 @@ enum rc ber_normalise(struct bytes in, struct wbuf *out)
     wbuf_clear(&w.lengths);
     return wbuf_rc(out);
 }
+
+enum rc ber_definite(struct bytes in, struct wbuf *storage, struct bytes *out)
+{
+    enum rc rc;
+
+    *out = in;
+    *storage = (struct wbuf){0};
+    if (!ber_is_indefinite(in)) {
+        return RC_OK;
+    }
+    wbuf_init(storage, in.len * 2 + 1024);
+    rc = ber_normalise(in, storage);
+    if (rc == RC_OK) {
+        *out = wbuf_bytes(storage);
+    }
+    return rc == RC_NO_MEMORY ? rc : RC_OK;
+}

@@ -23,4 +23,8 @@ bool ber_is_indefinite(struct bytes in);
 /* ber_normalise writes in (one element) with definite lengths and strings in one piece. RC_DER_* where it is not even BER. */
 enum rc ber_normalise(struct bytes in, struct wbuf *out) MUST_CHECK;
 
+/* ber_definite gives what a reader of definite lengths should read: *out is in itself, or a copy in storage (initialised here, the caller's to
+ * clear) where in has an indefinite length. What is not BER throughout stays as it is, for the reader to judge. RC_NO_MEMORY. */
+enum rc ber_definite(struct bytes in, struct wbuf *storage, struct bytes *out) MUST_CHECK;
+
 #endif

@@ -94,7 +94,8 @@ static enum rc read_facts(struct bytes definite, struct signed_data *out)
 
 const char *signed_data_parse(struct bytes in, struct signed_data *out)
 {
-    struct wbuf definite = {0};
+    struct bytes definite;
+    struct wbuf storage;
     size_t len;
     enum rc rc = ber_tlv_len(in, &len);
 
@@ -105,14 +106,11 @@ const char *signed_data_parse(struct bytes in, struct signed_data *out)
     out->blob = bytes_of(in.data, len);
     out->behind = bytes_of(in.data + len, in.len - len);
     out->has_tail = !is_zero(out->behind);
-    if (ber_is_indefinite(out->blob)) {
-        wbuf_init(&definite, len * 2 + 1024);
-        rc = ber_normalise(out->blob, &definite);
-    }
+    rc = ber_definite(out->blob, &storage, &definite);
     if (rc == RC_OK) {
-        rc = read_facts(definite.len > 0 ? wbuf_bytes(&definite) : out->blob, out);
+        rc = read_facts(definite, out);
     }
-    wbuf_clear(&definite);
+    wbuf_clear(&storage);
     return rc == RC_OK ? NULL : rc_text(rc);
 }
 

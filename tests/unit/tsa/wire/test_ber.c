@@ -370,9 +370,42 @@ static void truncated_and_changed_at_every_octet(void **state)
     wbuf_clear(&w);
 }
 
+/* What is definite, or no BER, is read as it stands. */
+static void the_definite_form(void **state)
+{
+    static const struct {
+        const char *in;
+        size_t in_len;
+        const char *out;
+        size_t out_len;
+    } rows[] = {
+        {"\x30\x03\x02\x01\x05", 5, NULL, 0},
+        {"\x30\x80\x02\x01\x05\0\0", 7, "\x30\x03\x02\x01\x05", 5},
+        {"\x30\x07\x31\x80\x02\x01\x05\0\0", 9, "\x30\x05\x31\x03\x02\x01\x05", 7},
+        {"\x30\x06\x31\x80\x02\x05\0\0", 8, NULL, 0},
+        {"", 0, NULL, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct bytes in = bytes_of(rows[i].in, rows[i].in_len), out;
+        struct wbuf storage;
+
+        assert_int_equal(ber_definite(in, &storage, &out), RC_OK);
+        if (rows[i].out) {
+            assert_true(bytes_equal(out, bytes_of(rows[i].out, rows[i].out_len)));
+        } else {
+            assert_ptr_equal(out.data, in.data);
+            assert_int_equal(out.len, in.len);
+        }
+        wbuf_clear(&storage);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_definite_form),
         cmocka_unit_test(der_stays_as_it_is),
         cmocka_unit_test(lengths_become_definite),
         cmocka_unit_test(strings_become_one_piece),
