@@ -23,6 +23,10 @@ static void read_list(struct catalog *catalog)
     const struct reason_entry *damage = reasons_first(&catalog->subject.reasons, SEVERITY_ERROR);
     enum rc rc = report_catalog(&catalog->subject, &catalog->ctl);
 
+    /* Lists of trusted or distrusted certificates, say: their members are no files. */
+    if (rc == RC_OK && catalog->ctl.version == 0) {
+        rc = RC_NOT_FOUND;
+    }
     catalog->has_list = rc == RC_OK;
     if (rc == RC_OK) {
         return;

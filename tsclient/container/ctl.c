@@ -157,6 +157,7 @@ static enum rc on_info(struct bytes values, struct ctl_member *out)
             out->kind = guids[i].kind;
         }
     }
+    out->is_other = out->kind == CTL_KIND_UNKNOWN;
     return der_end(&d);
 }
 
@@ -172,6 +173,7 @@ static enum rc on_info_v2(struct bytes values, struct ctl_member *out)
             out->kind = kinds[i];
         }
     }
+    out->is_other = out->kind == CTL_KIND_UNKNOWN;
     (void)der_get(&d, 0);
     return der_end(&d);
 }

@@ -33,6 +33,7 @@ enum ctl_kind {
 struct ctl_member {
     struct bytes tag; /* contents of the subject identifier */
     enum ctl_kind kind;
+    bool is_other;     /* it says of which kind it is, and that one is not known here */
     bool has_indirect; /* the twin of a version 2 member has none: its tag is the digest */
     struct spc_indirect indirect;
     struct bytes attributes; /* contents of the SET OF Attribute */

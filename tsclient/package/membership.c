@@ -16,10 +16,14 @@ static const enum digest algs[] = {DIGEST_SHA256, DIGEST_SHA1};
 
 #define NUM_ALGS (sizeof algs / sizeof algs[0])
 
-/* What stands under an image's digest is an image or a cabinet, or not told; all else is known by all its octets. */
-static bool kind_fits(enum ctl_kind kind, bool by_image)
+/* What stands under an image's digest is an image or a cabinet, or nothing tells what it is; all else is known by all its octets. Windows
+ * has each kind checked by its own code, so that what is listed as a script, say, is no image even with the same digest. */
+static bool kind_fits(const struct ctl_member *member, bool by_image)
 {
-    return kind == CTL_KIND_UNKNOWN || (kind == CTL_KIND_FLAT) == !by_image;
+    if (member->kind == CTL_KIND_UNKNOWN) {
+        return !by_image || (!member->is_other && !member->has_indirect);
+    }
+    return (member->kind == CTL_KIND_FLAT) == !by_image;
 }
 
 static bool find(const struct ctl *ctl, struct membership *out)
@@ -30,7 +34,7 @@ static bool find(const struct ctl *ctl, struct membership *out)
 
     while (ctl_next(&rest, &out->member)) {
         if (ctl_member_digest(&out->member, &alg, digest) == RC_OK && alg == out->alg &&
-            memcmp(digest, out->digest, digest_len(alg)) == 0 && kind_fits(out->member.kind, out->by_image)) {
+            memcmp(digest, out->digest, digest_len(alg)) == 0 && kind_fits(&out->member, out->by_image)) {
             return true;
         }
     }

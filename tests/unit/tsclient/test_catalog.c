@@ -99,6 +99,32 @@ static void write_catalog(const char *path, enum worth worth, const struct liste
     wbuf_clear(&out);
 }
 
+/* The same list with members that are something else than files, as in Windows' lists of certificates. */
+static void write_other_list(const char *path, const char *file)
+{
+    static const uint8_t files[] = "\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x0c\x01\x03";
+    struct ctl_build_member member = {0};
+    const struct ctl_build build = {
+        .version = 2, .updated = {.sec = MAKE_CATALOG_TIME}, .members = &member, .num_members = 1};
+    struct made_catalog catalog;
+    struct safefile_map map;
+    uint8_t *at = NULL;
+    struct wbuf out;
+
+    wbuf_init(&out, LIMIT);
+    assert_int_equal(safefile_map_open(file, &map), RC_OK);
+    assert_int_equal(ctl_build_measure(map.bytes, &member), RC_OK);
+    assert_true(make_catalog(&build, &catalog));
+    at = memmem(catalog.file.data, catalog.file.len, files, sizeof files - 1);
+    assert_non_null(at);
+    at[sizeof files - 2] = 9;
+    put_signed(&out, WORTH_GOOD, &catalog);
+    write_at(path, wbuf_bytes(&out));
+    make_catalog_clear(&catalog);
+    safefile_map_close(&map);
+    wbuf_clear(&out);
+}
+
 static void make_keys(void)
 {
     root = make_cert(&(struct make_cert){.name = "Root", .from = FROM, .to = TO, .is_ca = true});
@@ -132,6 +158,7 @@ static void write_files(void)
     write_catalog("strangers_wrong.cat", WORTH_STRANGER, &wrong);
     write_catalog("unsigned.cat", WORTH_UNSIGNED, &driver);
     write_catalog("text.cat", WORTH_GOOD, &text);
+    write_other_list("certificates.stl", "driver.sys");
     write_at("empty.cat", BYTES_NONE);
     write_at("cut.cat", bytes_of("\x30\x20\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", 13));
 }
@@ -153,9 +180,10 @@ static int make_all(void **state)
 
 static int free_all(void **state)
 {
-    static const char *const names[] = {"driver.sys",          "driver.inf",   "good.cat", "pages.cat",
-                                        "wrong.cat",           "stranger.cat", "text.cat", "unsigned.cat",
-                                        "strangers_wrong.cat", "empty.cat",    "cut.cat"};
+    static const char *const names[] = {"driver.sys", "driver.inf",   "good.cat",
+                                        "pages.cat",  "wrong.cat",    "stranger.cat",
+                                        "text.cat",   "unsigned.cat", "strangers_wrong.cat",
+                                        "empty.cat",  "cut.cat",      "certificates.stl"};
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -246,6 +274,7 @@ static void test_one_catalog(void **state)
         {"driver.inf", "text.cat", "text.cat", "not-timestamped"},
         {"driver.sys", "empty.cat", NULL, "not-in-catalog unsupported-format"},
         {"driver.sys", "driver.sys", NULL, "not-in-catalog unsupported-format"},
+        {"driver.sys", "certificates.stl", NULL, "not-in-catalog unsupported-format"},
         {"driver.sys", "absent.cat", NULL, "not-in-catalog io-error"},
         {"driver.sys", ".", NULL, "not-in-catalog io-error"},
         {"absent", "good.cat", NULL, "io-error"},

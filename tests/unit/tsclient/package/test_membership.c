@@ -191,6 +191,44 @@ static void hashed_octets_alone(void **state)
     wbuf_clear(&octets);
 }
 
+/* The kind that a catalog of version 2 gives each of its members, in place. */
+static void change_kinds(struct made_catalog *catalog, uint8_t kind)
+{
+    static const uint8_t info[] = "\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x0c\x02\x03\x31\x02";
+    size_t len = sizeof info - 1, num = 0;
+
+    for (size_t at = 0; at + len < catalog->file.len; at++) {
+        if (memcmp(catalog->file.data + at, info, len) == 0) {
+            catalog->file.data[at + len] = kind;
+            num++;
+        }
+    }
+    assert_int_equal(num, 2);
+}
+
+/* Scripts and installers are hashed in ways of their own, so their digests may be those of images that they are not. */
+static void image_as_another_kind(void **state)
+{
+    struct ctl_build_member member = {.kind = CTL_KIND_FLAT};
+    struct ctl_build build = {.version = 2, .members = &member, .num_members = 1};
+    struct made_catalog catalog;
+    struct membership found;
+    struct wbuf image;
+
+    (void)state;
+    wbuf_init(&image, LIMIT);
+    make_pe(&image, &(struct make_pe){.body_len = 100});
+    assert_int_equal(ctl_build_measure(wbuf_bytes(&image), &member), RC_OK);
+    member.kind = CTL_KIND_FLAT; /* with indirect data of no image */
+    assert_true(make_catalog(&build, &catalog));
+    change_kinds(&catalog, DER_CONTEXT(0));
+    assert_int_equal(membership_find(&catalog.ctl, wbuf_bytes(&image), &found), RC_OK);
+    change_kinds(&catalog, DER_CONTEXT(3));
+    assert_int_equal(membership_find(&catalog.ctl, wbuf_bytes(&image), &found), RC_NOT_FOUND);
+    make_catalog_clear(&catalog);
+    wbuf_clear(&image);
+}
+
 /* An image may be listed by all its octets, as if it were none. */
 static void image_as_plain_file(void **state)
 {
@@ -361,17 +399,12 @@ static void empty_catalog(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_they_are),
-        cmocka_unit_test(signed_image),
-        cmocka_unit_test(by_the_twin),
-        cmocka_unit_test(others),
-        cmocka_unit_test(hashed_octets_alone),
-        cmocka_unit_test(image_as_plain_file),
-        cmocka_unit_test(pages),
-        cmocka_unit_test(wrong_pages),
-        cmocka_unit_test(line_ends),
-        cmocka_unit_test(long_text),
-        cmocka_unit_test(listed_with_lf),
+        cmocka_unit_test(as_they_are),         cmocka_unit_test(signed_image),
+        cmocka_unit_test(by_the_twin),         cmocka_unit_test(others),
+        cmocka_unit_test(hashed_octets_alone), cmocka_unit_test(image_as_another_kind),
+        cmocka_unit_test(image_as_plain_file), cmocka_unit_test(pages),
+        cmocka_unit_test(wrong_pages),         cmocka_unit_test(line_ends),
+        cmocka_unit_test(long_text),           cmocka_unit_test(listed_with_lf),
         cmocka_unit_test(empty_catalog),
     };
 
