@@ -76,7 +76,7 @@ draw() { drawn=$(((RANDOM << 15 | RANDOM) % $1)); }
             late=$((late + 1)) middle=$((middle > length / 4 ? middle - length / 40 : length / 4))
             fresh
         else
-            early=$((early + 1)) middle=$((middle < length ? middle + length / 40 : length))
+            early=$((early + 1)) middle=$((middle < 5 * length ? middle + length / 40 : middle))
         fi
     done
     echo "# $times kills: $early before it wrote, $writing while it wrote, $late with the new file in place" >&3
