@@ -112,11 +112,13 @@ static const char *read_table_place(struct bytes file, struct pe *out)
     return NULL;
 }
 
+/* Without a place there is nothing of it in the file, whatever the length says: so do some linkers write uninitialised data. */
 struct pe_section pe_section(struct bytes file, const struct pe *pe, size_t index)
 {
     size_t at = pe->sections_at + index * SECTION_HEADER;
+    size_t place = pe_get32(file, at + 20);
 
-    return (struct pe_section){.at = pe_get32(file, at + 20), .len = pe_get32(file, at + 16)};
+    return (struct pe_section){.at = place, .len = place > 0 ? pe_get32(file, at + 16) : 0};
 }
 
 size_t pe_sections_end(struct bytes file, const struct pe *pe)

@@ -287,6 +287,27 @@ static void a_section_beyond_the_end(void **state)
     wbuf_clear(&file);
 }
 
+/* Uninitialised data, to which some linkers give a length, but no place: it is not in the file, let alone in what stands behind. */
+static void a_section_without_a_place(void **state)
+{
+    static const struct make_pe_section sections[] = {{MAKE_PE_HEADERS, 64}, {0, 0x10000}};
+    const struct make_pe m = {.body_len = 64, .sections = sections, .num_sections = 2};
+    const struct make_pe_entry entry = {.der = VIEW(small)};
+    struct wbuf file, pages;
+    const char *why;
+    size_t num;
+
+    (void)state;
+    make_pe_signed(&file, LIMIT, &m, &entry, 1);
+    assert_int_equal(pe_ops.check(wbuf_bytes(&file), &why), RC_OK);
+    wbuf_init(&pages, LIMIT);
+    assert_int_equal(pe_pages_put(wbuf_bytes(&file), DIGEST_SHA256, &pages, &num), RC_OK);
+    assert_int_equal(num, 3);
+    assert_int_equal(pages.data[2 * 36] | pages.data[2 * 36 + 1] << 8, MAKE_PE_HEADERS + 64);
+    wbuf_clear(&file);
+    wbuf_clear(&pages);
+}
+
 /* The table one octet to seven further: as a whole file it fits together, and no Windows takes it. */
 static void a_table_off_its_place(void **state)
 {
@@ -318,6 +339,7 @@ int main(void)
         cmocka_unit_test(checksums),
         cmocka_unit_test(the_first_signature),
         cmocka_unit_test(a_section_beyond_the_end),
+        cmocka_unit_test(a_section_without_a_place),
         cmocka_unit_test(a_table_off_its_place),
     };
 

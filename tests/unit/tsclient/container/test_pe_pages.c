@@ -292,7 +292,7 @@ static void as_many_sections_as_a_file_can_name(void **state)
     assert_int_equal(compare(wbuf_bytes(&file), DIGEST_SHA1, wbuf_bytes(&list)), RC_OK);
     wbuf_clear(&file);
     for (uint32_t i = 0; i < NUM; i++) {
-        sections[i] = (struct make_pe_section){0, UINT32_MAX};
+        sections[i] = (struct make_pe_section){1, UINT32_MAX};
     }
     wbuf_init(&file, LIMIT);
     make_pe(&file, &m);
