@@ -15,7 +15,8 @@
 #define AT(field) offsetof(struct batch_settings, field)
 const struct option_row batch_options[] = {
     {"output", 'o', OPTION_TEXT, AT(output), "FILE", "Write here instead of in place (one file).", 0, 0},
-    {"out-dir", 0, OPTION_TEXT, AT(out_dir), "DIR", "Write into this folder instead of in place.", 0, 0},
+    {"out-dir", 0, OPTION_TEXT, AT(out_dir), "DIR",
+     "Write into this folder, which must exist, instead of in place.", 0, 0},
     {"tp", 0, OPTION_NUMBER, AT(index), "N",
      "Change one signature alone: 0 the primary, 1... nested ones, as show counts them.", 0,
      SPC_MAX_SIGNATURES - 1},
@@ -68,6 +69,9 @@ int batch_check(const struct batch *batch, char **files, size_t num_files)
         return command_usage(batch->command, "several files are called %s: --out-dir can hold one of them",
                              twin);
     }
+    if (s->output && strcmp(s->output, "-") == 0) {
+        return command_usage(batch->command, "-o -: it writes files alone; one of that name is ./-");
+    }
     if (s->output && s->out_dir) {
         return command_usage(batch->command, "-o and --out-dir exclude each other");
     }
@@ -115,17 +119,23 @@ static void print_edits(const char *path, const struct edits *edits)
     }
 }
 
+/* On standard error, in its place between the lines on standard output. */
+static void print_problem(const char *path, struct rewrite_result *result)
+{
+    if (result->outcome >= REWRITE_WARNING) {
+        (void)fflush(stdout);
+        (void)fprintf(stderr, "%s: %s: %s\n", path,
+                      report_severity(result->outcome == REWRITE_WARNING ? SEVERITY_WARNING : SEVERITY_ERROR),
+                      report_safe(result->text));
+    }
+}
+
 static void print_text(const struct batch *batch, const char *path, struct rewrite_result *result)
 {
     const char *text = report_safe(result->text);
 
-    if (result->outcome >= REWRITE_WARNING) {
-        (void)fflush(stdout);
-        (void)fprintf(stderr, "%s: %s: %s\n", path, result->outcome == REWRITE_WARNING ? "warning" : "error",
-                      text);
-        return;
-    }
-    if (batch->settings->quiet) {
+    print_problem(path, result);
+    if (result->outcome >= REWRITE_WARNING || batch->settings->quiet) {
         return;
     }
     if (batch->settings->dry_run && result->num_changed > 0) {
@@ -137,13 +147,35 @@ static void print_text(const struct batch *batch, const char *path, struct rewri
                  text[0] ? ")" : "");
 }
 
+static json_t *edits_array(const struct edits *edits)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < edits->num; i++) {
+        const struct edit *edit = &edits->list[i];
+
+        if (json_array_append_new(array, json_pack("{s:I, s:I, s:I, s:s}", "at", (json_int_t)edit->at,
+                                                   "remove", (json_int_t)edit->remove, "insert",
+                                                   (json_int_t)edit->insert.len, "what", edit->what)) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
 static bool print_json(const struct batch *batch, const char *path, struct rewrite_result *result)
 {
-    if (result->outcome >= REWRITE_WARNING) {
-        (void)fprintf(stderr, "%s: %s\n", path, report_safe(result->text));
+    json_t *object = report_json_file(&result->subject, result->file, outcome_word(batch, result->outcome));
+
+    print_problem(path, result);
+    if (object && batch->settings->dry_run &&
+        (json_object_set_new(object, "dry_run", json_true()) != 0 ||
+         json_object_set_new(object, "changes", edits_array(&result->edits)) != 0)) {
+        json_decref(object);
+        return false;
     }
-    return report_json_print(
-        report_json_file(&result->subject, result->file, outcome_word(batch, result->outcome)));
+    return report_json_print(object);
 }
 
 /* ---- the files ---- */

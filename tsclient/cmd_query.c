@@ -188,6 +188,8 @@ const struct command cmd_query = {
     .name = "query",
     .arguments = "[FILE]",
     .summary = "Make a timestamp query (.tsq) of a file or of a digest.",
+    .notes = "Send it as application/timestamp-query; `tsclient reply --queryfile` checks what comes back.\n"
+             "Exit codes: 0 written, 1 a file can not be read or written, 64 wrong usage.",
     .options = options,
     .settings_size = sizeof(struct settings),
     .defaults = &defaults,

@@ -36,6 +36,7 @@ static int show_file(const struct settings *settings, const char *path)
             report_show(stdout, &subject, file);
         }
         if (subject.reasons.num > 0 && !is_unsigned) {
+            (void)fflush(stdout);
             report_reasons(stderr, &subject, file, SEVERITY_ERROR);
             rc = EXIT_NO;
         }
@@ -68,6 +69,8 @@ const struct command cmd_show = {
     .name = "show",
     .arguments = "FILE...",
     .summary = "Say what signatures and timestamps are there, judge nothing.",
+    .notes = "Exit codes: 0 every file shown, signed or not, 1 at least one can not be read or parsed, 64 "
+             "wrong usage.",
     .options = options,
     .settings_size = sizeof(struct settings),
     .run = run,

@@ -194,6 +194,7 @@ static void stamp_detached(struct job *j)
         (void)rewrite_say(r, REWRITE_FAILED, "%s", r->before.why);
         return;
     }
+    r->before.reasons = (struct reasons){0}; /* it needs neither signature nor format */
     if (is_source(r)) {
         (void)rewrite_say(r, REWRITE_FAILED, "its timestamp would take the place of the file itself");
         return;

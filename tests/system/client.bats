@@ -198,6 +198,34 @@ ends() {
     jq -e '.format == null and .reasons == ["unsupported-format"]' <<< "$output"
     run verify --json nothing
     jq -e '.reasons == ["io-error"]' <<< "$output"
+    # That a file has no format or no signature is nothing against a timestamp beside it.
+    for name in text plain.sys; do
+        stamp --detached --json --tr "${URL}good" "$name" > line
+        jq -e '.verdict == "stamped" and .reasons == []' line
+    done
+}
+
+@test "JSON of --dry-run says so, and where octets would change" {
+    stamp --dry-run --json --tr "${URL}good" signed.sys > line
+    jq -e '.dry_run and (.changes[-1] | .what == "certificate table" and .insert > .remove and .at > 0)' line
+    stamp --json --tr "${URL}good" signed.sys > line
+    jq -e '(has("dry_run") or has("changes")) | not' line
+    "$TSCLIENT" remove --dry-run --json signed.sys > line
+    jq -e '.dry_run and (.changes[-1] | .what == "certificate table" and .insert < .remove)' line
+    stamp --dry-run --json --tr "${URL}good" signed.sys > line
+    jq -e '.verdict == "already-stamped" and .dry_run and .changes == []' line
+}
+
+@test "what goes wrong is told in its place between what is printed" {
+    run "$TSCLIENT" show signed.sys nothing dual.sys
+    [ "$status" -eq 1 ]
+    [ "$(grep -E '^(signed|nothing|dual)' <<< "$output" | cut -d: -f1 | paste -sd' ')" = "signed.sys nothing dual.sys" ]
+    run stamp --json --tr "${URL}good" signed.sys nothing dual.sys
+    [ "$status" -eq 1 ]
+    [ "${#lines[@]}" -eq 4 ]
+    [[ "${lines[1]}" == "nothing: error: "* ]]
+    jq -e '.file == "signed.sys"' <<< "${lines[0]}"
+    jq -e '.file == "nothing" and .verdict == "failed"' <<< "${lines[2]}"
 }
 
 @test "verify: now, later, required, lifetime" {
@@ -374,6 +402,8 @@ stamp --tr http://a/ --replace --skip-stamped signed.sys|exclude each other
 stamp --tr http://a/ --ca /nonexistent signed.sys|--ca /nonexistent: No such file
 stamp --tr http://a/ --tp 99 signed.sys|a whole number
 stamp --tr http://a/ --out-dir out signed.sys ./signed.sys|several files are called signed.sys
+stamp --tr http://a/ -o - signed.sys|-o -: it writes files alone
+remove -o - signed.sys|-o -: it writes files alone
 stamp --relpace signed.sys|did you mean --replace
 verify|which file
 verify --at soon signed.sys|2031-02-03T04:05:06Z
