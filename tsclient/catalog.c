@@ -274,17 +274,16 @@ void catalog_print(FILE *out, const struct catalog_member *member)
 /* The catalog's own reasons are told once, with its name; here it is enough to say that it is not good. */
 void catalog_print_reasons(FILE *out, const struct catalog_member *member, enum severity least)
 {
-    char path[REPORT_PATH_MAX], catalog[REPORT_PATH_MAX], why[sizeof member->why];
+    char path[REPORT_PATH_MAX], catalog[REPORT_PATH_MAX], sentence[REASON_SENTENCE_MAX];
     const struct reason_entry *entry;
 
     (void)report_path(member->path, path);
-    (void)snprintf(why, sizeof why, "%s", member->why);
     for (size_t i = 0; i < member->num_own; i++) {
         entry = &member->reasons.list[i];
         if (entry->severity >= least) {
-            (void)fprintf(out, "%s: %s: %s: %s%s%s\n", path, report_severity(entry->severity),
-                          reason_word(entry->reason), reason_text(entry->reason),
-                          i == 0 && why[0] ? ": " : "", i == 0 ? report_safe(why) : "");
+            (void)reason_sentence(entry->reason, i == 0 ? member->why : "", sentence, sizeof sentence);
+            (void)fprintf(out, "%s: %s: %s: %s\n", path, report_severity(entry->severity),
+                          reason_word(entry->reason), report_safe(sentence));
         }
     }
     if (member->catalog && !is_good(member->catalog)) {

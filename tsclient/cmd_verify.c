@@ -70,6 +70,20 @@ static void count(struct run *run, enum severity worst)
     run->counts.errors += worst == SEVERITY_ERROR;
 }
 
+/* Text files are signed elsewhere, if at all. */
+static void print_advice(const struct subject *subject)
+{
+    char path[REPORT_PATH_MAX];
+
+    if (reasons_has(&subject->reasons, REASON_UNSUPPORTED_FORMAT) && subject->file.len > 0) {
+        (void)fprintf(
+            stderr,
+            "%s: what a catalog signs is verified with --catalog FILE.cat, a timestamp beside a file by "
+            "the name of the .tsr\n",
+            report_path(subject->path, path));
+    }
+}
+
 static void print_text(const struct run *run, const struct subject *subject, const struct policy_file *file)
 {
     const struct settings *settings = run->settings;
@@ -80,6 +94,7 @@ static void print_text(const struct run *run, const struct subject *subject, con
     }
     (void)fflush(stdout);
     report_reasons(stderr, subject, file, settings->verbose ? SEVERITY_NOTE : SEVERITY_WARNING);
+    print_advice(subject);
     if (worst < SEVERITY_ERROR && !settings->quiet) {
         report_verified(stdout, subject->path);
     }

@@ -4,6 +4,8 @@
  */
 #include "tsclient/reason.h"
 
+#include <stdio.h>
+
 static const struct row {
     const char *word, *text;
     enum severity severity;
@@ -21,6 +23,14 @@ const char *reason_word(enum reason reason)
 const char *reason_text(enum reason reason)
 {
     return reason < REASON_NUM ? rows[reason].text : "unknown";
+}
+
+char *reason_sentence(enum reason reason, const char *why, char *out, size_t out_size)
+{
+    bool both = *why && reason != REASON_IO_ERROR;
+
+    (void)snprintf(out, out_size, "%s%s%s", both || !*why ? reason_text(reason) : "", both ? ": " : "", why);
+    return out;
 }
 
 void reasons_raise(struct reasons *reasons, enum reason reason, enum severity severity, enum rc cause)

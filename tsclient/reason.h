@@ -67,6 +67,10 @@ enum reason {
 const char *reason_word(enum reason reason);
 const char *reason_text(enum reason reason);
 
+/* reason_sentence writes the text and, behind a colon, why (may be empty); of input and output why says it all. Returns out. */
+#define REASON_SENTENCE_MAX 500
+char *reason_sentence(enum reason reason, const char *why, char *out, size_t out_size);
+
 /* A set in the order of the checks; cause says more than the word where it is not RC_OK. */
 struct reasons {
     struct reason_entry {

@@ -165,11 +165,14 @@ static void print_stamp(FILE *out, const struct policy_stamp *stamp)
         (void)fprintf(out, "The timestamp holds no time that can be read.\n\n");
         return;
     }
-    (void)fprintf(out, "The signature is timestamped: %s\n", report_time(stamp->report.time, time));
+    (void)fprintf(out, "%s: %s\n",
+                  stamp->rc == RC_OK ? "The signature is timestamped"
+                                     : "The signature bears a timestamp that is not good, of",
+                  report_time(stamp->report.time, time));
     if (stamp->report.form == CMS_SIGNATURE_BARE_DIGEST) {
         (void)fprintf(out, "The timestamp's signature holds a bare digest, as old authorities made it.\n");
     }
-    (void)fprintf(out, "Timestamp Verified by:\n");
+    (void)fprintf(out, "Timestamp %s by:\n", stamp->rc == RC_OK ? "Verified" : "Claimed");
     print_chain(out, &stamp->chain, &stamp->report.cert);
 }
 
@@ -254,10 +257,9 @@ static void print_other_file(FILE *out, const struct subject *subject, const str
 static void print_reasons(FILE *out, const struct subject *subject, const struct reasons *reasons,
                           const struct policy_signature *signature, enum severity least)
 {
-    char path[REPORT_PATH_MAX], why[sizeof subject->why];
+    char path[REPORT_PATH_MAX], sentence[REASON_SENTENCE_MAX];
 
     (void)report_path(subject->path, path);
-    (void)snprintf(why, sizeof why, "%s", subject->why);
     for (size_t i = 0; i < reasons->num; i++) {
         const struct reason_entry *entry = &reasons->list[i];
 
@@ -268,12 +270,13 @@ static void print_reasons(FILE *out, const struct subject *subject, const struct
         if (signature && subject->spc && subject->spc->num > 1) {
             (void)fprintf(out, "signature %td: ", signature->spc - subject->spc->signatures);
         }
-        (void)fprintf(out, "%s: %s", reason_word(entry->reason), reason_text(entry->reason));
+        (void)reason_sentence(entry->reason,
+                              !signature && reasons_has(&subject->reasons, entry->reason) ? subject->why : "",
+                              sentence, sizeof sentence);
+        (void)fprintf(out, "%s: %s", reason_word(entry->reason), report_safe(sentence));
         if (signature) {
             print_cause(out, signature, entry);
             print_other_file(out, subject, entry);
-        } else if (why[0] && reasons_has(&subject->reasons, entry->reason)) {
-            (void)fprintf(out, ": %s", report_safe(why));
         }
         (void)fputc('\n', out);
     }

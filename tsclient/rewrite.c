@@ -62,10 +62,12 @@ static bool is_sealed(const struct spc *spc)
 bool rewrite_can(struct rewrite *r)
 {
     const struct subject *subject = &r->before;
+    char sentence[REASON_SENTENCE_MAX];
 
     if (subject->reasons.num > 0) {
-        return rewrite_say(r, REWRITE_FAILED, "%s%s%s", reason_text(subject->reasons.list[0].reason),
-                           subject->why[0] ? ": " : "", subject->why);
+        return rewrite_say(
+            r, REWRITE_FAILED, "%s",
+            reason_sentence(subject->reasons.list[0].reason, subject->why, sentence, sizeof sentence));
     }
     if (subject->indefinite) {
         return rewrite_say(r, REWRITE_FAILED,

@@ -53,7 +53,7 @@ static void parse_file(struct subject *s, struct bytes file)
     s->file = file;
     s->ops = container_detect(file);
     if (!s->ops) {
-        note(s, REASON_UNSUPPORTED_FORMAT, RC_FORMAT_UNKNOWN, "");
+        note(s, REASON_UNSUPPORTED_FORMAT, RC_FORMAT_UNKNOWN, file.len == 0 ? "it is empty" : "");
         return;
     }
     rc = s->ops->check(file, &why);

@@ -216,6 +216,19 @@ ends() {
     jq -e '.verdict == "already-stamped" and .dry_run and .changes == []' line
 }
 
+@test "what can not be read is told once, and an empty file as one" {
+    for command in "verify" "show" "remove" "stamp --tr ${URL}good"; do
+        read -ra words <<< "$command"
+        run "$TSCLIENT" "${words[@]}" nothing
+        [ "$status" -eq 1 ]
+        [[ "${lines[0]}" =~ ^nothing:\ error:\ (io-error:\ )?can\ not\ open\ nothing:\ No\ such\ file\ or\ directory$ ]] ||
+            { echo "$command: $output"; false; }
+        : > empty
+        run "$TSCLIENT" "${words[@]}" empty
+        ends 1 "of no format that can hold a signature: it is empty"
+    done
+}
+
 @test "what goes wrong is told in its place between what is printed" {
     run "$TSCLIENT" show signed.sys nothing dual.sys
     [ "$status" -eq 1 ]
@@ -256,6 +269,8 @@ ends() {
     done
     echo text > text
     stamp --detached --tr "${URL}good" text
+    run verify text
+    ends 1 "text: what a catalog signs is verified with --catalog FILE.cat, a timestamp beside a file by the name of the .tsr"
     "$TSCLIENT" reply --ca other.pem --ca "$DIR/root.pem" text.tsr
     run "$TSCLIENT" verify --ca "$DIR/root.pem" --ca text x.sys
     ends 64 "--ca text: there is no certificate to trust"

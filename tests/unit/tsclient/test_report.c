@@ -37,6 +37,20 @@ static void every_reason_has_its_word(void **state)
     }
 }
 
+static void a_reason_is_a_sentence(void **state)
+{
+    char out[REASON_SENTENCE_MAX], small[8];
+
+    (void)state;
+    assert_string_equal(reason_sentence(REASON_UNSIGNED, "", out, sizeof out), "the file has no signature");
+    assert_string_equal(reason_sentence(REASON_UNSIGNED, "why", out, sizeof out),
+                        "the file has no signature: why");
+    assert_string_equal(reason_sentence(REASON_IO_ERROR, "can not open x: y", out, sizeof out),
+                        "can not open x: y");
+    assert_string_equal(reason_sentence(REASON_IO_ERROR, "", out, sizeof out), reason_text(REASON_IO_ERROR));
+    assert_string_equal(reason_sentence(REASON_UNSIGNED, "why", small, sizeof small), "the fil");
+}
+
 static void reasons_are_a_set(void **state)
 {
     struct reasons a = {0}, b = {0};
@@ -483,6 +497,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_reason_has_its_word),
+        cmocka_unit_test(a_reason_is_a_sentence),
         cmocka_unit_test(reasons_are_a_set),
         cmocka_unit_test(what_a_terminal_obeys_is_replaced),
         cmocka_unit_test(paths_are_printed_safely),
