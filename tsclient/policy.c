@@ -15,7 +15,18 @@ struct judge {
 
 /* ---- timestamps ---- */
 
-/* Several timestamps on one signature are legal: the first good one counts. */
+static bool is_inside_validity(const struct cert *cert, struct gentime time)
+{
+    return cert->der.len > 0 && cert_check_time(cert, time) == RC_OK;
+}
+
+/* Anybody may add a good one later: it must not hide one that was made in time. */
+static int worth(const struct judge *j, const struct policy_stamp *stamp)
+{
+    return stamp->rc != RC_OK ? 0 : is_inside_validity(&j->out->cert, stamp->report.time) ? 2 : 1;
+}
+
+/* Several timestamps on one signature are legal: of those worth most the first one counts. */
 static void choose_stamp(struct judge *j)
 {
     struct policy_stamp stamp;
@@ -25,18 +36,13 @@ static void choose_stamp(struct judge *j)
         if (j->query && j->query->tsa_anchors) {
             policy_stamp_judge(j->out->spc, j->query->tsa_anchors, &stamp);
         }
-        if (i == 0 || (j->out->stamp.rc != RC_OK && stamp.rc == RC_OK)) {
+        if (i == 0 || worth(j, &stamp) > worth(j, &j->out->stamp)) {
             policy_stamp_clear(&j->out->stamp);
             j->out->stamp = stamp;
         } else {
             policy_stamp_clear(&stamp);
         }
     }
-}
-
-static bool is_inside_validity(const struct cert *cert, struct gentime time)
-{
-    return cert->der.len > 0 && cert_check_time(cert, time) == RC_OK;
 }
 
 /* A note even for MD5: old authorities used it, and Windows takes it. */
@@ -164,7 +170,9 @@ static void judge_chain(struct judge *j)
     policy_note_weak(&out->reasons, out->chain.weak);
     out->by_stamp = out->by_stamp && !stamp_ignored;
     note_weak_key(j, &out->chain);
-    note_weak_key(j, &out->stamp.chain);
+    if (out->stamp.rc == RC_OK) { /* a bad one counts as none */
+        note_weak_key(j, &out->stamp.chain);
+    }
 }
 
 /* ---- files ---- */

@@ -43,9 +43,10 @@ struct policy_signature {
     struct chain chain;
     enum digest
         file_digest; /* of the digest that was signed; DIGEST_NONE: the signature covers its own content */
-    struct spc_pages pages;    /* signed page hashes; num is 0 where there are none */
-    struct policy_stamp stamp; /* the one that counts: the first good one, else the first */
-    bool by_stamp;             /* judged at the timestamp's time */
+    struct spc_pages pages; /* signed page hashes; num is 0 where there are none */
+    struct policy_stamp
+        stamp; /* the one that counts: the first good one within the certificate's validity, else the first good one, else the first */
+    bool by_stamp; /* judged at the timestamp's time */
     struct reasons reasons;
 };
 

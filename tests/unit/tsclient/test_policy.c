@@ -359,6 +359,12 @@ static const struct row rows[] = {
     {{.signer = SIGNER_SHORT_KEY}, Y(2), false, false, E, "not-timestamped weak-key"},
     {{.signer = SIGNER_1024}, Y(2), false, false, N, "not-timestamped"},
     {{SIGNER_PLAIN, TSA_SHORT_KEY, .stamped = Y(2)}, Y(2), false, false, E, "weak-key"},
+    {{SIGNER_PLAIN, TSA_SHORT_KEY, .stamped = Y(2), .broken_stamp = true},
+     Y(2),
+     false,
+     false,
+     W,
+     "bad-timestamp"},
     {{SIGNER_ANCIENT, TSA_ANCIENT, .stamped = Y(-11)}, Y(2), false, false, N, "weak-key"},
     {{SIGNER_ANCIENT, TSA_ANCIENT, .stamped = Y(-9)}, Y(2), false, false, E, "weak-key"},
     /* fenced lab time is shown */
@@ -375,6 +381,64 @@ static void rules(void **state)
         make_file(&file, &rows[i].sample, NULL);
         judge(&rows[i], wbuf_bytes(&file), &reasons);
         assert_reasons(&reasons, &rows[i], i);
+        wbuf_clear(&file);
+    }
+}
+
+/* Tokens of these times on one signature. It is made twice: PKCS #1 v1.5 gives the same value each time. */
+static void make_stamped_file(struct wbuf *file, const int64_t *times, size_t num)
+{
+    const struct sample s = {.signer = SIGNER_1024};
+    const struct make_pe m = {.plus = true, .body_len = 200};
+    struct make_stamp stamp = {.authority = &authorities[TSA_PLAIN]};
+    struct wbuf signature, attrs, token;
+    uint8_t digest[DIGEST_MAX];
+    struct cms cms;
+
+    wbuf_init(file, LIMIT);
+    wbuf_init(&attrs, LIMIT);
+    wbuf_init(&token, LIMIT);
+    make_pe(file, &m);
+    assert_int_equal(pe_ops.digest(wbuf_bytes(file), DIGEST_SHA256, digest), RC_OK);
+    sign(&signature, &s, bytes_of(digest, 32), BYTES_NONE);
+    assert_int_equal(cms_parse(wbuf_bytes(&signature), DER_STRICT, &cms), RC_OK);
+    stamp.blob = cms.signer.signature;
+    for (size_t i = 0; i < num; i++) {
+        stamp.at = times[i];
+        wbuf_reset(&token);
+        make_token(&token, &stamp);
+        make_attribute(&attrs, OID_SPC_RFC3161, wbuf_bytes(&token));
+    }
+    wbuf_clear(&signature);
+    sign(&signature, &s, bytes_of(digest, 32), wbuf_bytes(&attrs));
+    put(file, wbuf_bytes(&signature));
+    wbuf_clear(&signature);
+    wbuf_clear(&attrs);
+    wbuf_clear(&token);
+}
+
+/* A good timestamp that does not help must not hide one that does. */
+static void the_best_stamp_counts(void **state)
+{
+    static const struct {
+        int64_t times[3];
+        struct row row;
+    } cases[] = {
+        {{Y(4), Y(2), Y(5)}, {.at = Y(10), .worst = N, .reasons = ""}},
+        {{Y(2), Y(4), Y(5)}, {.at = Y(10), .worst = N, .reasons = ""}},
+        {{Y(0) + 9, Y(4), Y(2)}, {.at = Y(10), .worst = N, .reasons = ""}},
+        {{Y(0) + 9, Y(4), Y(5)},
+         {.at = Y(10), .worst = E, .reasons = "timestamp-outside-validity expired-no-timestamp"}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct reasons reasons;
+        struct wbuf file;
+
+        make_stamped_file(&file, cases[i].times, 3);
+        judge(&cases[i].row, wbuf_bytes(&file), &reasons);
+        assert_reasons(&reasons, &cases[i].row, i);
         wbuf_clear(&file);
     }
 }
@@ -513,6 +577,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules),
+        cmocka_unit_test(the_best_stamp_counts),
         cmocka_unit_test(every_signature_counts),
         cmocka_unit_test(no_changed_octet_passes),
         cmocka_unit_test(data_behind_the_signature),
