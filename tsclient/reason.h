@@ -46,7 +46,7 @@ enum severity {
     X(CONTENT_MISSING, "content-missing", WARNING,                                                           \
       "the file that was signed is not there, so nothing was compared with it (give it with --data)")        \
     X(UNSIGNED_DATA, "unsigned-data", NOTE,                                                                  \
-      "behind the signature stand octets that no signature covers (CVE-2013-3900)")                          \
+      "beside the signature stand octets that no signature covers (CVE-2013-3900)")                          \
     X(NOT_IN_CATALOG, "not-in-catalog", ERROR, "the catalog does not list the file")                         \
     X(NO_CROSS_CERTIFICATE, "no-cross-certificate", ERROR, "there is no cross-certificate to a kernel root") \
     X(AFTER_CUTOFF, "after-cutoff", ERROR, "it was signed after kernel mode stopped taking such signatures") \

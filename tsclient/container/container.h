@@ -16,7 +16,7 @@ struct container_blobs {
     struct bytes list[CONTAINER_MAX_BLOBS]; /* exactly one DER (or BER) element; in the file, or in storage */
     size_t num;
     bool
-        has_tail; /* behind one of them stands more than padding, which no signature covers (CVE-2013-3900) */
+        has_tail; /* behind or between them stands more than padding, which no signature covers (CVE-2013-3900) */
     enum rc cause;       /* beside RC_UNSIGNED: what there is instead of a signature; RC_OK: no more to say */
     struct wbuf storage; /* where the file has them in another form: PEM */
 };

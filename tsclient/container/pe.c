@@ -45,6 +45,7 @@ static enum rc get(struct bytes file, struct container_blobs *out)
     if (pe_parse(file, &pe)) {
         return RC_FORMAT_MALFORMED;
     }
+    out->has_tail = pe.num_pkcs7 > 0 && pe.others_hide;
     for (size_t i = 0; i < pe.num_pkcs7; i++) {
         out->list[out->num++] = pe.pkcs7[i].der;
         out->has_tail |= pe.pkcs7[i].hides;

@@ -202,6 +202,8 @@ static const char *read_entries(struct bytes file, struct pe *out)
             if (why) {
                 return why;
             }
+        } else {
+            out->others_hide |= !is_zero(bytes_of(file.data + at + PE_ENTRY_HEADER, room - PE_ENTRY_HEADER));
         }
         out->num_entries++;
         at += room;

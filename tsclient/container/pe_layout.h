@@ -29,6 +29,7 @@ struct pe {
     size_t sections_at, num_sections;
     size_t table_at, table_len; /* 0, 0: none */
     size_t num_entries;         /* of any type */
+    bool others_hide;           /* entries that are no PKCS #7 signature hold octets other than zero */
     struct pe_entry pkcs7[CONTAINER_MAX_BLOBS];
     size_t num_pkcs7;
 };

@@ -183,7 +183,7 @@ static void put_two(struct wbuf *out, struct bytes file, struct bytes first, str
     assert_int_equal(pe_ops.get(wbuf_bytes(out), &got), RC_OK);
     assert_int_equal(got.num, 2);
     assert_true(bytes_equal(got.list[0], first) && bytes_equal(got.list[1], second));
-    assert_false(got.has_tail);
+    assert_true(got.has_tail); /* entries that are none */
     container_blobs_clear(&got);
 }
 

@@ -227,6 +227,39 @@ static void octets_behind_a_signature(void **state)
     }
 }
 
+/* An entry that is no signature is as good a place to hide in; one of zeros hides nothing. */
+static void octets_in_other_entries(void **state)
+{
+    static const struct {
+        uint16_t revision, type;
+        const char *octets;
+        bool told;
+    } rows[] = {
+        {0x0200, 1, "\0\0\0\0\0\0\0\1", true},
+        {0x0300, 2, "\1\0\0\0\0\0\0\0", true},
+        {0x0200, 1, "\0\0\0\0\0\0\0\0", false},
+    };
+    const struct make_pe m = {.body_len = 8};
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof rows[0]; i++) {
+        const struct make_pe_entry signature = {.der = VIEW(small)};
+        const struct make_pe_entry other = {.revision = rows[i / 2].revision,
+                                            .type = rows[i / 2].type,
+                                            .der = bytes_of(rows[i / 2].octets, 8)};
+        const struct make_pe_entry entries[] = {i & 1 ? other : signature, i & 1 ? signature : other};
+        struct container_blobs blobs;
+        struct wbuf file;
+
+        make_pe_signed(&file, LIMIT, &m, entries, 2);
+        assert_int_equal(pe_ops.get(wbuf_bytes(&file), &blobs), RC_OK);
+        assert_int_equal(blobs.num, 1);
+        assert_int_equal(blobs.has_tail, rows[i / 2].told);
+        container_blobs_clear(&blobs);
+        wbuf_clear(&file);
+    }
+}
+
 /* Zero stays, anything else becomes right, a wrong one too. */
 static void checksums(void **state)
 {
@@ -336,6 +369,7 @@ int main(void)
         cmocka_unit_test(several_and_one_between),
         cmocka_unit_test(more_than_anybody_signs_with),
         cmocka_unit_test(octets_behind_a_signature),
+        cmocka_unit_test(octets_in_other_entries),
         cmocka_unit_test(checksums),
         cmocka_unit_test(the_first_signature),
         cmocka_unit_test(a_section_beyond_the_end),
