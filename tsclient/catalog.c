@@ -101,19 +101,20 @@ static int weight(const struct catalog *catalog, enum rc rc)
     return !is_good(catalog) ? 1 : rc == RC_OK ? 2 : 3;
 }
 
-static enum rc find(const struct search *search, struct catalog_member *out, bool *out_with_crlf)
+static enum rc find(const struct search *search, struct catalog_member *out, struct membership *out_missed)
 {
     enum rc rc, best = RC_NOT_FOUND;
     struct membership found;
     int heaviest = 0;
 
-    *out_with_crlf = false;
+    *out_missed = (struct membership){0};
     for (size_t i = 0; i < search->num; i++) {
         const struct catalog *catalog = &search->catalogs[i];
 
         rc = membership_find(&catalog->ctl, search->map->bytes, &found);
         if (rc == RC_NOT_FOUND) {
-            *out_with_crlf |= found.listed_with_crlf;
+            out_missed->listed_with_crlf |= found.listed_with_crlf;
+            out_missed->listed_with_lf |= found.listed_with_lf;
         } else if (weight(catalog, rc) > heaviest) {
             heaviest = weight(catalog, rc);
             best = rc;
@@ -177,14 +178,17 @@ static bool is_any_read(const struct search *search)
     return false;
 }
 
-static const char *hint(const struct search *search, const char *path, bool with_crlf)
+#define LINE_ENDS(ends)                                                                                      \
+    "with " ends                                                                                             \
+    " at its line ends it would be; a checkout may have changed them, use the file as it was shipped"
+
+static const char *hint(const struct search *search, const char *path, const struct membership *missed)
 {
     if (!is_any_read(search)) {
         return "no catalog could be read";
     }
-    if (with_crlf) {
-        return "with CR LF at its line ends it would be; a checkout may have changed them, use the file as "
-               "it was shipped";
+    if (missed->listed_with_crlf || missed->listed_with_lf) {
+        return missed->listed_with_crlf ? LINE_ENDS("CR LF") : LINE_ENDS("LF alone");
     }
     if (is_itself(search)) {
         return "it is the catalog itself, which is judged when it is verified without --catalog";
@@ -221,12 +225,12 @@ static void note_without_list(const struct search *search, struct catalog_member
 
 static void look_up(const struct search *search, struct catalog_member *out)
 {
-    bool with_crlf;
-    enum rc rc = find(search, out, &with_crlf);
+    struct membership missed;
+    enum rc rc = find(search, out, &missed);
 
     note_find(out, rc);
     if (rc == RC_NOT_FOUND) {
-        (void)snprintf(out->why, sizeof out->why, "%s", hint(search, out->path, with_crlf));
+        (void)snprintf(out->why, sizeof out->why, "%s", hint(search, out->path, &missed));
     }
 }
 

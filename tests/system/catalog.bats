@@ -250,6 +250,10 @@ END
     # A hint is no match: not even one catalog among several takes it.
     run verify --json --catalog good.cat --catalog v1.cat driver.inf
     jq -e '.member == null and .reasons == ["not-in-catalog"]' <<< "$output"
+    "$TSA_TOOLS/mkcat" -o lf driver.inf
+    sign lf lf.cat
+    run verify --catalog lf.cat "$FILES/driver.inf"
+    ends 1 "with LF alone at its line ends it would be"
     "$TSA_TOOLS/mkcat" -o none
     sign none none.cat
     run verify --catalog none.cat empty

@@ -2,7 +2,7 @@
 /*
  * Looks a file up in a catalog. A member counts only for the kind of digest that it stands for: an image's digest leaves octets out,
  * so that a plain file made of the others would have the same one. Line ends are tried last: catalogs list an INF as its author's tool
- * wrote it, with CR LF, and a checkout may have taken the CR away; that is told, never taken for a match.
+ * wrote it, and a checkout may have taken the CR of each line away, or put one there; that is told, never taken for a match.
  */
 #include "tsclient/package/membership.h"
 
@@ -88,10 +88,15 @@ static enum rc check_pages(struct bytes file, struct membership *out)
 
 struct text {
     struct bytes rest;
-    bool after_cr;
+    bool to_crlf, after_cr;
 };
 
-/* Copies what fits into out, with a CR before each LF that has none; octets written, 0 at the end. */
+static bool is_crlf(struct bytes b, size_t at)
+{
+    return b.data[at] == '\r' && at + 1 < b.len && b.data[at + 1] == '\n';
+}
+
+/* Copies what fits into out, with a CR before each LF, or without; octets written, 0 at the end. */
 static size_t convert(struct text *text, uint8_t out[CHUNK])
 {
     size_t len = 0, at = 0;
@@ -99,7 +104,10 @@ static size_t convert(struct text *text, uint8_t out[CHUNK])
 
     for (; at < text->rest.len && len + 2 <= CHUNK; at++) {
         c = text->rest.data[at];
-        if (c == '\n' && !text->after_cr) {
+        if (!text->to_crlf && is_crlf(text->rest, at)) {
+            continue;
+        }
+        if (text->to_crlf && c == '\n' && !text->after_cr) {
             out[len++] = '\r';
         }
         out[len++] = c;
@@ -109,10 +117,9 @@ static size_t convert(struct text *text, uint8_t out[CHUNK])
     return len;
 }
 
-static enum rc digest_with_crlf(struct bytes file, enum digest alg, uint8_t out[DIGEST_MAX])
+static enum rc digest_text(struct text text, enum digest alg, uint8_t out[DIGEST_MAX])
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    struct text text = {.rest = file};
     uint8_t chunk[CHUNK];
     size_t len;
     bool ok;
@@ -135,15 +142,26 @@ static bool is_text(struct bytes file)
            memchr(file.data, '\n', file.len);
 }
 
-static enum rc try_crlf(const struct ctl *ctl, struct bytes file, struct membership *out)
+static enum rc try_text(const struct ctl *ctl, struct text text, bool *out)
 {
     struct membership with = {0};
     enum rc rc = RC_OK;
 
-    for (size_t i = 0; rc == RC_OK && i < NUM_ALGS && !out->listed_with_crlf; i++) {
+    *out = false;
+    for (size_t i = 0; rc == RC_OK && i < NUM_ALGS && !*out; i++) {
         with.alg = algs[i];
-        rc = digest_with_crlf(file, algs[i], with.digest);
-        out->listed_with_crlf = rc == RC_OK && find(ctl, &with);
+        rc = digest_text(text, algs[i], with.digest);
+        *out = rc == RC_OK && find(ctl, &with);
+    }
+    return rc;
+}
+
+static enum rc try_line_ends(const struct ctl *ctl, struct bytes file, struct membership *out)
+{
+    enum rc rc = try_text(ctl, (struct text){.rest = file, .to_crlf = true}, &out->listed_with_crlf);
+
+    if (rc == RC_OK) {
+        rc = try_text(ctl, (struct text){.rest = file}, &out->listed_with_lf);
     }
     return rc == RC_OK ? RC_NOT_FOUND : rc;
 }
@@ -164,5 +182,5 @@ enum rc membership_find(const struct ctl *ctl, struct bytes file, struct members
         return check_pages(file, out);
     }
     *out = (struct membership){0};
-    return rc == RC_NOT_FOUND && is_text(file) ? try_crlf(ctl, file, out) : rc;
+    return rc == RC_NOT_FOUND && is_text(file) ? try_line_ends(ctl, file, out) : rc;
 }

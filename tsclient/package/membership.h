@@ -15,8 +15,8 @@ struct membership {
     uint8_t digest[DIGEST_MAX];
     bool by_image; /* by the Authenticode digest, not by that of all octets */
     bool pages_checked;
-    bool
-        listed_with_crlf; /* not listed, but it would be with CR LF at the end of each line, as a checkout may have changed it */
+    /* Not listed, but it would be with CR LF, or with LF alone, at the end of each line: a checkout may have changed it. */
+    bool listed_with_crlf, listed_with_lf;
 };
 
 /* membership_find looks file up. RC_NOT_FOUND: it is not listed (*out says what else is known); RC_SPC_PAGE_HASH: listed, but a page

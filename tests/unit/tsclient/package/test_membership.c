@@ -360,15 +360,25 @@ static void long_text(void **state)
         assert_true(make_catalog(&build, &catalog));
         assert_int_equal(membership_find(&catalog.ctl, wbuf_bytes(&without), &found), RC_NOT_FOUND);
         assert_int_equal(found.listed_with_crlf, rows[i].expected);
+        assert_false(found.listed_with_lf);
         make_catalog_clear(&catalog);
         wbuf_clear(&with);
         wbuf_clear(&without);
     }
 }
 
-/* The other way round is told as nothing: a catalog that lists LF lists what it lists. */
+/* The other way round, for a list that was made where lines end in LF. */
 static void listed_with_lf(void **state)
 {
+    static const struct {
+        const char *text;
+        bool expected;
+    } rows[] = {{inf, true},
+                {"[Version]\r\nSignature=\"$Windows NT$\"\n", true}, /* some lines only */
+                {"[Version]\r\r\nSignature=\"$Windows NT$\"\n", false},
+                {"[Version]\nSignature=\"$Windows NT$\"\n\r", false}, /* the file ends in a CR */
+                {"[Version]\nSignature=\"$Windows NT$\"\r", false},
+                {"[version]\r\nSignature=\"$Windows NT$\"\r\n", false}};
     struct ctl_build_member member;
     struct ctl_build build = {.version = 2, .members = &member, .num_members = 1};
     struct made_catalog catalog;
@@ -378,8 +388,12 @@ static void listed_with_lf(void **state)
     assert_int_equal(ctl_build_measure(bytes_str(inf_lf), &member), RC_OK);
     assert_true(make_catalog(&build, &catalog));
     assert_int_equal(membership_find(&catalog.ctl, bytes_str(inf_lf), &found), RC_OK);
-    assert_int_equal(membership_find(&catalog.ctl, bytes_str(inf), &found), RC_NOT_FOUND);
-    assert_false(found.listed_with_crlf);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(membership_find(&catalog.ctl, bytes_str(rows[i].text), &found), RC_NOT_FOUND);
+        assert_int_equal(found.listed_with_lf, rows[i].expected);
+        assert_false(found.listed_with_crlf);
+        assert_int_equal(found.alg, DIGEST_NONE);
+    }
     make_catalog_clear(&catalog);
 }
 
