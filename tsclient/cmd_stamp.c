@@ -253,8 +253,9 @@ const struct command cmd_stamp = {
         "left "
         "and told (exit code 2).\n"
         "Exit codes: 0 every file done or already so, 1 at least one failed, 2 done with warnings, 3 every "
-        "failure was that no authority could be reached, 4 every failure was an authority's refusal, 64 "
-        "wrong usage.",
+        "failure was that no authority could be reached or serve (HTTP 5xx, 408, 429), 4 every failure was "
+        "an "
+        "authority's refusal, 64 wrong usage.",
     .options = options,
     .shared = batch_options,
     .settings_size = sizeof(struct settings),

@@ -213,10 +213,13 @@ static bool write_file(struct rewrite *r)
         .keep_times = true,
     };
 
-    if (r->dry_run || (r->out->edits.num == 0 && strcmp(r->before.path, r->target) == 0)) {
+    bool in_place = strcmp(r->before.path, r->target) == 0;
+
+    if (r->dry_run || (r->out->edits.num == 0 && in_place)) {
         return true;
     }
-    return safefile_edit(&edit) == RC_OK || rewrite_say(r, REWRITE_FAILED, "%s", safefile_error_text());
+    return safefile_edit(&edit) == RC_OK || rewrite_say(r, REWRITE_FAILED, "%s%s", safefile_error_text(),
+                                                        in_place ? "; -o and --out-dir write elsewhere" : "");
 }
 
 bool rewrite_run(struct rewrite *r)
