@@ -153,6 +153,21 @@ static void read_signers(struct der *d, struct cms *out)
     }
 }
 
+/* Nobody's judgement depends on it, but other readers refuse a SignedData where it is something else. */
+static struct bytes read_digest_algs(struct der *d)
+{
+    size_t start;
+    enum oid oid;
+
+    der_enter(d, DER_SET);
+    start = d->at;
+    while (der_more(d)) {
+        (void)read_algorithm(d, &oid);
+    }
+    der_leave(d);
+    return d->rc == RC_OK ? bytes_of(d->in.data + start, d->at - start) : BYTES_NONE;
+}
+
 static void read_signed_data(struct der *d, struct cms *out)
 {
     der_enter(d, DER_SEQUENCE);
@@ -160,7 +175,7 @@ static void read_signed_data(struct der *d, struct cms *out)
     if (out->version < 1 || out->version > 5) { /* RFC 5652 5.1 */
         der_fail(d, RC_CMS_VERSION);
     }
-    out->digest_algs = der_get(d, DER_SET);
+    out->digest_algs = read_digest_algs(d);
     read_content(d, out);
     read_certificates(d, out);
     read_signers(d, out);
