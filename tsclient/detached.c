@@ -219,14 +219,16 @@ json_t *detached_json(const struct detached *detached, bool judged)
 void detached_print(FILE *out, const struct detached *detached)
 {
     const struct verify_report *report = &detached->stamp.report;
-    char time[REPORT_TIME_MAX];
+    bool is_good = reasons_worst(&detached->reasons) < SEVERITY_ERROR;
+    char time[REPORT_TIME_MAX], path[REPORT_PATH_MAX];
 
-    (void)fprintf(out, "Verifying: %s\n\n", detached->path);
+    (void)fprintf(out, "Verifying: %s\n\n", report_path(detached->path, path));
     if (!report->has_time) {
         return;
     }
-    (void)fprintf(out, "The file is timestamped: %s\nTimestamp Verified by:\n",
-                  report_time(report->time, time));
+    (void)fprintf(out, "%s: %s\nTimestamp %s by:\n",
+                  is_good ? "The file is timestamped" : "There is a timestamp that is not good, of",
+                  report_time(report->time, time), is_good ? "Verified" : "Claimed");
     if (report->chain.num > 0) {
         report_chain(out, report->chain.cert, report->chain.num);
     } else if (report->cert.der.len > 0) {
@@ -238,9 +240,11 @@ void detached_print_reasons(FILE *out, const struct detached *detached, enum sev
 {
     static const char *const words[] = {"note", "warning", "error"};
     const struct reasons *reasons = &detached->reasons;
-    char path[REPORT_PATH_MAX];
+    char path[REPORT_PATH_MAX], why[sizeof detached->why];
 
     (void)report_path(detached->path, path);
+    (void)snprintf(why, sizeof why, "%s", detached->why);
+    (void)report_safe(why);
     for (size_t i = 0; i < reasons->num; i++) {
         const struct reason_entry *entry = &reasons->list[i];
 
@@ -248,8 +252,8 @@ void detached_print_reasons(FILE *out, const struct detached *detached, enum sev
             continue;
         }
         (void)fprintf(out, "%s: %s: %s", path, words[entry->severity], reason_word(entry->reason));
-        if (i == 0 && detached->why[0]) {
-            (void)fprintf(out, ": %s\n", detached->why);
+        if (i == 0 && why[0]) {
+            (void)fprintf(out, ": %s\n", why);
         } else {
             (void)fprintf(out, ": %s\n",
                           entry->cause != RC_OK ? rc_text(entry->cause) : reason_text(entry->reason));

@@ -293,6 +293,33 @@ ends() {
     [ -z "$output" ]
 }
 
+@test "verify -v never calls a timestamp verified that is not" {
+    stamp --tr "${URL}good" signed.sys
+    echo "any file" > text
+    stamp --detached --tr "${URL}good" text
+    for file in signed.sys text.tsr; do
+        run "$TSCLIENT" verify -v --ca "$DIR/root.pem" --tsa-ca /etc/ssl/certs "$file"
+        [[ "$output" == *"a timestamp that is not good, of: "*"Timestamp Claimed by:"* ]]
+        [[ "$output" != *"Timestamp Verified by:"* && "$output" != *"timestamped: "* ]]
+    done
+}
+
+@test "a file's name writes no lines of its own" {
+    name=$'a\nSuccessfully verified: b.tsr'
+    echo "any file" > "${name%.tsr}"
+    stamp --detached --tr "${URL}good" "${name%.tsr}"
+    run verify -v "$name"
+    ends 0 "Successfully verified: a?Successfully verified: b.tsr"
+    run verify -v --data text "$name"
+    ends 1 io-error
+    mv "$name" $'c\nSuccessfully verified: d.tsr'
+    run verify -v $'c\nSuccessfully verified: d.tsr'
+    ends 1 "Successfully verified: d"
+    for line in "${lines[@]}"; do
+        [[ "$line" != "Successfully verified: "* ]]
+    done
+}
+
 @test "--detached, and verify of a .tsr against its file" {
     echo "any file" > text
     stamp --detached --tr "${URL}good" text
