@@ -137,7 +137,7 @@ ends() {
 @test "a file with several hard links is not torn apart" {
     ln signed.sys other.sys
     run stamp --tr "${URL}good" signed.sys
-    ends 1 "link"
+    ends 1 "hard links; replacing it would part it from the others; -o and --out-dir write elsewhere"
     cmp signed.sys "$DIR/signed.sys"
     stamp -o new.sys --tr "${URL}good" signed.sys
     verify --require-timestamp new.sys
