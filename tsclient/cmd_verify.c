@@ -126,6 +126,8 @@ static void verify_file(struct run *run, const char *path)
     subject_open(path, &subject);
     if (subject_wants_data(&subject)) {
         subject_open_data(&subject, run->settings->data);
+    } else if (subject.spc && !subject.ops->digest) {
+        subject_open_data(&subject, NULL);
     }
     if (run->settings->data && subject.spc && !subject_wants_data(&subject)) {
         run->misused = true;

@@ -232,6 +232,17 @@ static bool is_of_other_file(const struct subject *subject, const struct spc_sig
     return !signature->cms.has_content && signature->depth == 0 && subject->has_data;
 }
 
+/* Who verifies NAME.p7s asks about NAME: that the signature is good for something else must not pass in silence. */
+static void note_other_content(const struct subject *subject, struct policy_signature *out)
+{
+    const struct cms *cms = &out->spc->cms;
+
+    if (subject->has_data && out->spc->depth == 0 && cms->has_content &&
+        cms->content_type != OID_SPC_INDIRECT_DATA && !bytes_equal(cms->content, subject->data)) {
+        reasons_add(&out->reasons, REASON_CONTENT_DIFFERS, RC_SPC_DIGEST);
+    }
+}
+
 void policy_integrity(const struct subject *subject, struct policy_signature *out)
 {
     const struct cms *cms = &out->spc->cms;
@@ -248,6 +259,7 @@ void policy_integrity(const struct subject *subject, struct policy_signature *ou
     } else if (rc != RC_OK) {
         reasons_add(&out->reasons, REASON_BAD_SIGNATURE, rc);
     }
+    note_other_content(subject, out);
     policy_note_weak(&out->reasons, cms->signer.digest);
 }
 

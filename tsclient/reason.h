@@ -45,6 +45,8 @@ enum severity {
     X(BROKEN_CHAIN, "broken-chain", ERROR, "the signer's certificate chain is broken")                       \
     X(CONTENT_MISSING, "content-missing", WARNING,                                                           \
       "the file that was signed is not there, so nothing was compared with it (give it with --data)")        \
+    X(CONTENT_DIFFERS, "content-differs", WARNING,                                                           \
+      "the signature holds its own content, and the file beside it is another one")                          \
     X(UNSIGNED_DATA, "unsigned-data", NOTE,                                                                  \
       "beside the signature stand octets that no signature covers (CVE-2013-3900)")                          \
     X(NOT_IN_CATALOG, "not-in-catalog", ERROR, "the catalog does not list the file")                         \

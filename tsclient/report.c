@@ -249,7 +249,8 @@ static void print_other_file(FILE *out, const struct subject *subject, const str
 {
     char path[REPORT_PATH_MAX];
 
-    if (subject->has_data && entry->reason == REASON_DIGEST_MISMATCH) {
+    if (subject->has_data &&
+        (entry->reason == REASON_DIGEST_MISMATCH || entry->reason == REASON_CONTENT_DIFFERS)) {
         (void)fprintf(out, ": %s", report_path(subject->data_path, path));
     }
 }

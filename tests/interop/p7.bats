@@ -264,3 +264,12 @@ there_and_back() {
     "$TSCLIENT" remove signed.cat
     cmp signed.cat before
 }
+
+@test "an attached signature beside a file: another content than the file's is told" {
+    sign -nodetach -outform DER -out text.p7s
+    verify text.p7s
+    echo "something else" > text
+    run verify text.p7s
+    [ "$status" -eq 2 ] || { echo "$output"; return 1; }
+    [[ "$output" == *"content-differs: "*": text"* ]] || { echo "$output"; return 1; }
+}
