@@ -56,6 +56,14 @@ static const char *find_twin(char **files, size_t num_files)
     return twin;
 }
 
+/* Told before an authority is asked for what could not be written. */
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int batch_check(const struct batch *batch, char **files, size_t num_files)
 {
     const struct batch_settings *s = batch->settings;
@@ -74,6 +82,9 @@ int batch_check(const struct batch *batch, char **files, size_t num_files)
     }
     if (s->output && s->out_dir) {
         return command_usage(batch->command, "-o and --out-dir exclude each other");
+    }
+    if (s->out_dir && !is_folder(s->out_dir)) {
+        return command_usage(batch->command, "--out-dir %s: there is no such folder", s->out_dir);
     }
     if (s->output && num_files > 1) {
         return command_usage(batch->command, "-o goes with one file; use --out-dir");

@@ -61,6 +61,7 @@ static const struct option_row options[] = {
 static const struct settings defaults = {
     .td = "sha256",
     .batch = {.index = -1},
+    .http = {.timeout_ns = 30 * SECOND},
     .skew_ns = 300 * SECOND,
     .retries = 2,
     .pause_ns = SECOND,
@@ -121,6 +122,9 @@ static int check_choices(const struct run *run)
 {
     const struct settings *s = run->settings;
 
+    if (s->http.timeout_ns < SECOND / 1000) {
+        return command_usage(run->command, "--timeout wants some time, such as 30s");
+    }
     if (s->replace && s->skip_stamped) {
         return command_usage(run->command, "--replace and --skip-stamped exclude each other");
     }

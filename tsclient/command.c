@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tsa/base/cfg.h"
 #include "tsa/base/mem.h"
@@ -218,6 +219,7 @@ struct line {
     struct option longs[MAX_OPTIONS + 2];
     char letters[2 * MAX_OPTIONS + 4];
     size_t num_rows;
+    bool given[MAX_OPTIONS];
     bool help;
 };
 
@@ -274,7 +276,8 @@ static int unknown_option(const struct line *line, const char *word)
     size_t num = 0;
 
     if (optopt > 0 && optopt < LONG_BASE && strncmp(word, "--", 2) != 0) {
-        return command_usage(line->command, "there is no option -%c", optopt);
+        return command_usage(line->command, "there is no option -%c%s", optopt,
+                             access(word, F_OK) == 0 ? "; a file of that name wants ./ in front" : "");
     }
     for (const struct option *o = line->longs; o->name; o++) {
         names[num++] = o->name;
@@ -287,13 +290,31 @@ static int unknown_option(const struct line *line, const char *word)
                 : command_usage(line->command, "there is no option %s", word);
 }
 
-static int take_option(const struct line *line, int got, void *settings)
+/* The last one would win in silence. */
+static bool is_repeated(struct line *line, const struct option_row *row)
+{
+    size_t index = 0;
+    bool before;
+
+    while (row_at(line->command, index) != row) {
+        index++;
+    }
+    before = line->given[index];
+    line->given[index] = true;
+    return before && row->kind != OPTION_FLAG && row->kind != OPTION_LIST;
+}
+
+static int take_option(struct line *line, int got, void *settings)
 {
     const struct option_row *row = row_of(line, got);
     char text[100];
 
     if (!row) {
         return EXIT_FAULT;
+    }
+    if (is_repeated(line, row)) {
+        return command_usage(line->command, "%s%s is given twice: which one counts?", row->name ? "--" : "-",
+                             row->name ? row->name : (char[]){row->letter, '\0'});
     }
     if (!set_option(row, optarg ? optarg : "", (char *)settings + row->offset)) {
         return command_usage(line->command, "%s%s wants %s, not '%s'", row->name ? "--" : "-",

@@ -89,6 +89,12 @@ static json_t *certificates_of(struct bytes rest)
 
 /* ---- timestamps ---- */
 
+/* The issuer that was not found, where a chain reaches no trusted root. */
+static json_t *missing_of(const struct chain *chain)
+{
+    return chain->missing[0] ? report_json_text(chain->missing) : json_null();
+}
+
 json_t *report_json_stamp(const struct policy_stamp *stamp)
 {
     const struct verify_report *report = &stamp->report;
@@ -100,13 +106,15 @@ json_t *report_json_stamp(const struct policy_stamp *stamp)
         return json_null();
     }
     return json_pack(
-        "{s:s, s:o, s:o, s:s?, s:s?, s:o, s:o, s:s, s:o, s:b}", "kind", report_kind_name(stamp->kind), "time",
-        report->has_time ? report_json_time(report->time) : json_null(), "digest", digest_of(stamp->digest),
-        "serial", has_info ? bytes_to_hex(info->serial, serial, sizeof serial) : NULL, "policy",
+        "{s:s, s:o, s:o, s:s?, s:s?, s:o, s:o, s:s, s:o, s:b, s:o}", "kind", report_kind_name(stamp->kind),
+        "time", report->has_time ? report_json_time(report->time) : json_null(), "digest",
+        digest_of(stamp->digest), "serial",
+        has_info ? bytes_to_hex(info->serial, serial, sizeof serial) : NULL, "policy",
         has_info ? oid_to_text(info->policy, policy, sizeof policy) : NULL, "authority",
         name_of(&report->cert, report->cert.subject), "signer_digest", digest_of(report->signer.digest),
         "form", report_form_name(report->form), "certificate", certificate_of(&report->cert),
-        "attribute_certificate", (int)report_has_attribute_cert(report->token.cms.certificates));
+        "attribute_certificate", (int)report_has_attribute_cert(report->token.cms.certificates),
+        "missing_root", missing_of(&stamp->chain));
 }
 
 static json_t *stamps_of(const struct policy_signature *signature)
@@ -172,12 +180,13 @@ static json_t *facts_object(const struct policy_signature *signature)
     const struct spc_signature *spc = signature->spc;
     char content[OID_TEXT_MAX];
 
-    return json_pack(
-        "{s:I, s:I, s:o, s:o, s:o, s:s, s:b, s:o, s:b}", "nested", (json_int_t)spc->depth, "entry",
-        (json_int_t)spc->blob, "issuer", name_of(&signature->cert, signature->cert.issuer), "certificate",
-        certificate_of(&signature->cert), "file_digest", digest_of(signature->file_digest), "content",
-        report_content_text(&spc->cms, content), "detached", (int)!spc->cms.has_content, "page_hashes",
-        pages_of(&signature->pages), "sealed", (int)spc->is_sealed);
+    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:s, s:b, s:o, s:b, s:o}", "nested", (json_int_t)spc->depth,
+                     "entry", (json_int_t)spc->blob, "issuer",
+                     name_of(&signature->cert, signature->cert.issuer), "certificate",
+                     certificate_of(&signature->cert), "file_digest", digest_of(signature->file_digest),
+                     "content", report_content_text(&spc->cms, content), "detached",
+                     (int)!spc->cms.has_content, "page_hashes", pages_of(&signature->pages), "sealed",
+                     (int)spc->is_sealed, "missing_root", missing_of(&signature->chain));
 }
 
 /* Shown, not repeated in each judgement: all timestamps, not only the one that counts, and the set of certificates. */
@@ -217,10 +226,11 @@ json_t *report_json_file(const struct subject *subject, const struct policy_file
             return NULL;
         }
     }
-    return json_pack("{s:o, s:s?, s:o, s:s?, s:o, s:o}", "file", report_json_text(subject->path), "format",
-                     subject->ops ? subject->ops->name : NULL, "signatures", signatures, "verdict", verdict,
-                     "reasons", report_json_reasons(&file->reasons), "catalog",
-                     report_json_catalog(subject, verdict == NULL));
+    return json_pack("{s:o, s:s?, s:o, s:s?, s:o, s:o, s:o}", "file", report_json_text(subject->path),
+                     "format", subject->ops ? subject->ops->name : NULL, "signatures", signatures, "verdict",
+                     verdict, "reasons", report_json_reasons(&file->reasons), "catalog",
+                     report_json_catalog(subject, verdict == NULL), "why",
+                     subject->why[0] ? report_json_text(subject->why) : json_null());
 }
 
 bool report_json_print(json_t *object)

@@ -153,7 +153,7 @@ ends() {
     verify --require-timestamp out/signed.sys
     cmp out/new.sys new.sys
     run stamp --out-dir missing --tr "${URL}good" signed.sys
-    ends 1 "missing"
+    ends 64 "--out-dir missing: there is no such folder"
 }
 
 @test "--dry-run asks, tells the places, and writes nothing" {
@@ -425,6 +425,7 @@ ends() {
 }
 
 @test "wrong usage ends with 64, says why, and touches nothing" {
+    cp signed.sys ./-signed.sys
     while IFS='|' read -r line text; do
         # shellcheck disable=SC2086
         run "$TSCLIENT" $line
@@ -443,6 +444,9 @@ stamp --tr http://a/ -o x signed.sys dual.sys|one file
 stamp --tr http://a/ --replace --skip-stamped signed.sys|exclude each other
 stamp --tr http://a/ --ca /nonexistent signed.sys|--ca /nonexistent: No such file
 stamp --tr http://a/ --tp 99 signed.sys|a whole number
+stamp --tr http://a/ --timeout 0 signed.sys|--timeout wants some time
+stamp --tr http://a/ -o x -o y signed.sys|-output is given twice
+stamp -signed.sys|there is no option -s; a file of that name wants ./
 stamp --tr http://a/ --out-dir out signed.sys ./signed.sys|several files are called signed.sys
 stamp --tr http://a/ -o - signed.sys|-o -: it writes files alone
 remove -o - signed.sys|-o -: it writes files alone

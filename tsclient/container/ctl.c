@@ -418,12 +418,17 @@ static enum rc read_list(struct bytes tlv, struct ctl *out)
 static enum rc check_members(struct ctl *ctl)
 {
     struct bytes rest = ctl->members;
+    uint8_t digest[DIGEST_MAX];
     struct ctl_member member;
+    enum digest alg;
     enum rc rc = RC_OK;
 
     while (rc == RC_OK && rest.len > 0) {
         rc = take_member(&rest, &member);
         ctl->num++;
+        if (rc == RC_OK && ctl_member_digest(&member, &alg, digest) == RC_OK) {
+            ctl->has[alg] = true;
+        }
     }
     return rc;
 }

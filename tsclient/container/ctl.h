@@ -17,6 +17,7 @@ struct ctl {
     struct bytes members;    /* contents of SEQUENCE OF TrustedSubject; may be empty */
     struct bytes extensions; /* contents of Extensions; empty when absent */
     size_t num;              /* of members */
+    bool has[DIGEST_NUM];    /* members with a digest of that kind */
 };
 
 /* ctl_parse reads a whole list (the SEQUENCE with tag), every member of it: what walks it afterwards meets no surprise.

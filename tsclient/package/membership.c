@@ -149,6 +149,9 @@ static enum rc try_text(const struct ctl *ctl, struct text text, bool *out)
 
     *out = false;
     for (size_t i = 0; rc == RC_OK && i < NUM_ALGS && !*out; i++) {
+        if (!ctl->has[algs[i]]) {
+            continue;
+        }
         with.alg = algs[i];
         rc = digest_text(text, algs[i], with.digest);
         *out = rc == RC_OK && find(ctl, &with);
@@ -172,6 +175,9 @@ enum rc membership_find(const struct ctl *ctl, struct bytes file, struct members
 
     *out = (struct membership){0};
     for (size_t i = 0; rc == RC_NOT_FOUND && i < NUM_ALGS; i++) {
+        if (!ctl->has[algs[i]]) {
+            continue; /* hashing a large file takes its time */
+        }
         out->alg = algs[i];
         rc = find_image(ctl, file, out);
         if (rc == RC_NOT_FOUND) {
