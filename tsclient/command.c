@@ -269,15 +269,24 @@ static const struct option_row *row_of(const struct line *line, int got)
     return NULL;
 }
 
-static int unknown_option(const struct line *line, const char *word)
+/* The word in which the unknown letter stands: getopt goes on to the next one behind its last letter. */
+static bool names_file(char **argv)
 {
+    return (argv[optind] && argv[optind][0] == '-' && access(argv[optind], F_OK) == 0) ||
+           access(argv[optind - 1], F_OK) == 0;
+}
+
+static int unknown_option(const struct line *line, char **argv)
+{
+    const char *word = argv[optind - 1];
+
     const char *names[MAX_OPTIONS + 2] = {NULL};
     const char *near;
     size_t num = 0;
 
     if (optopt > 0 && optopt < LONG_BASE && strncmp(word, "--", 2) != 0) {
         return command_usage(line->command, "there is no option -%c%s", optopt,
-                             access(word, F_OK) == 0 ? "; a file of that name wants ./ in front" : "");
+                             names_file(argv) ? "; a file of that name wants ./ in front" : "");
     }
     for (const struct option *o = line->longs; o->name; o++) {
         names[num++] = o->name;
@@ -337,7 +346,7 @@ static int read_options(struct line *line, int argc, char **argv, void *settings
             return EXIT_DONE;
         }
         if (got == '?') {
-            rc = unknown_option(line, argv[optind - 1]);
+            rc = unknown_option(line, argv);
         } else if (got == ':') {
             rc = command_usage(line->command, "%s wants a value", argv[optind - 1]);
         } else {
