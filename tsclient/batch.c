@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "tsa/base/mem.h"
-#include "tsclient/report.h"
-#include "tsclient/report_json.h"
+#include "tsclient/report/report.h"
+#include "tsclient/report/report_json.h"
 
 #define AT(field) offsetof(struct batch_settings, field)
 const struct option_row batch_options[] = {

@@ -10,9 +10,9 @@
 #include <strings.h>
 
 #include "tsclient/container/cat.h"
-#include "tsclient/report.h"
-#include "tsclient/report_facts.h"
-#include "tsclient/report_json.h"
+#include "tsclient/report/report.h"
+#include "tsclient/report/report_facts.h"
+#include "tsclient/report/report_json.h"
 
 /* ---- the catalog ---- */
 

@@ -9,7 +9,7 @@
 #include <jansson.h>
 
 #include "tsclient/package/membership.h"
-#include "tsclient/policy.h"
+#include "tsclient/judge/policy.h"
 
 struct catalog {
     struct subject subject;

@@ -7,8 +7,8 @@
 
 #include "tsclient/anchors.h"
 #include "tsclient/detached.h"
-#include "tsclient/report.h"
-#include "tsclient/report_json.h"
+#include "tsclient/report/report.h"
+#include "tsclient/report/report_json.h"
 
 #define QUERY_MAX 65536
 

@@ -5,8 +5,8 @@
 #include "tsclient/cmd.h"
 
 #include "tsclient/detached.h"
-#include "tsclient/report.h"
-#include "tsclient/report_json.h"
+#include "tsclient/report/report.h"
+#include "tsclient/report/report_json.h"
 
 struct settings {
     bool json;

@@ -10,8 +10,8 @@
 #include "tsclient/anchors.h"
 #include "tsclient/catalog.h"
 #include "tsclient/detached.h"
-#include "tsclient/report.h"
-#include "tsclient/report_json.h"
+#include "tsclient/report/report.h"
+#include "tsclient/report/report_json.h"
 
 struct settings {
     const char *data;

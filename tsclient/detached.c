@@ -9,8 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "tsclient/report.h"
-#include "tsclient/report_json.h"
+#include "tsclient/report/report.h"
+#include "tsclient/report/report_json.h"
 
 #define TSR_MAX    (1u << 20)
 #define TSR_SUFFIX ".tsr"

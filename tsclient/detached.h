@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include "tsclient/policy.h"
+#include "tsclient/judge/policy.h"
 
 struct detached {
     const char *path;

@@ -6,7 +6,7 @@
 #ifndef TSCLIENT_REWRITE_H
 #define TSCLIENT_REWRITE_H
 
-#include "tsclient/policy.h"
+#include "tsclient/judge/policy.h"
 
 enum rewrite_outcome {
     REWRITE_DONE,

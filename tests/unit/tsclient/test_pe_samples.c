@@ -17,7 +17,7 @@
 
 #include "tsclient/container/pe.h"
 #include "tsclient/container/spc.h"
-#include "tsclient/subject.h"
+#include "tsclient/judge/subject.h"
 
 /* "page hashes recomputed: ALG, N entries, all match" */
 static bool promise_of(json_t *file, char alg[8], size_t *out_num)

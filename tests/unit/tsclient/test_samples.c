@@ -17,8 +17,8 @@
 
 #include "tests/unit/tsclient/one_blob.h"
 #include "tsclient/container/pe.h"
-#include "tsclient/policy.h"
-#include "tsclient/report.h"
+#include "tsclient/judge/policy.h"
+#include "tsclient/report/report.h"
 
 static const char *folder;
 static json_t *manifest;

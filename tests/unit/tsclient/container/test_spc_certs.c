@@ -165,12 +165,8 @@ static void replaced_by_a_token(void **state)
     static const struct {
         const char *in_token, *after;
     } rows[] = {
-        {"k<l l<m", "s<a"},
-        {"k<l l<u", "s<a u<v"},
-        {"k<l l<u u<v", "s<a"},
-        {"k<u u<v", "s<a"},
-        {"", "s<a"},
-        {NULL, "s<a t<u u<v"}, /* not even a SignedData: nobody knows */
+        {"k<l l<m", "s<a"}, {"k<l l<u", "s<a u<v"}, {"k<l l<u u<v", "s<a"}, {"k<u u<v", "s<a"},
+        {"", "s<a"},        {NULL, "s<a t<u u<v"}, /* not even a SignedData: nobody knows */
     };
 
     (void)state;

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "tsclient/policy.h"
+#include "tsclient/judge/policy.h"
 
 /* report_safe replaces, in place, what a terminal would obey: control characters (C0, DEL, C1) and the marks that end a line or turn the
  * direction of writing. Other UTF-8 stays. Returns text. */

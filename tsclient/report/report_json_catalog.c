@@ -3,12 +3,12 @@
  * A catalog's list as JSON: {version, updated, list_id, attributes, count, members}. A name that stands several times among the
  * attributes of one member has an array of its values.
  */
-#include "tsclient/report_json.h"
+#include "tsclient/report/report_json.h"
 
 #include <stdlib.h>
 
-#include "tsclient/report.h"
-#include "tsclient/report_facts.h"
+#include "tsclient/report/report.h"
+#include "tsclient/report/report_facts.h"
 
 #define NAME_MAX_SHOWN 200
 

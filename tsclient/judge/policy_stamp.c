@@ -3,7 +3,7 @@
  * Timestamps in signed files, as Windows takes them: the extended key usage must name timestamping but need be neither critical
  * nor alone, and the name of the authority in a token is a hint. Stamping is stricter than this.
  */
-#include "tsclient/policy.h"
+#include "tsclient/judge/policy.h"
 
 #include "certs/certext.h"
 

@@ -7,7 +7,7 @@
 #define TSCLIENT_REPORT_FACTS_H
 
 #include "tsclient/container/ctl.h"
-#include "tsclient/policy.h"
+#include "tsclient/judge/policy.h"
 
 /* report_key_text writes "rsa2048", "ec256", "ed25519", or "" where the key is of another kind or can not be read; returns out. */
 #define REPORT_KEY_MAX 24

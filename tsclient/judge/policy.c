@@ -3,7 +3,7 @@
  * The judgement of signatures and files. It goes on after a failure, so that a report tells everything that is wrong. What is not
  * named by the signature itself is never taken for its certificate, and no time but a good timestamp's replaces the time of asking.
  */
-#include "tsclient/policy.h"
+#include "tsclient/judge/policy.h"
 
 #include <stdlib.h>
 

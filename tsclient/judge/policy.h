@@ -8,7 +8,7 @@
 #define TSCLIENT_POLICY_H
 
 #include "tsa/wire/verify.h"
-#include "tsclient/subject.h"
+#include "tsclient/judge/subject.h"
 
 struct policy_query {
     const struct chain_anchors *anchors;     /* for signers */

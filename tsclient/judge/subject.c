@@ -3,7 +3,7 @@
  * From a path to parsed signatures. Signatures in BER (indefinite lengths) are brought into definite form for reading; such
  * a signature can be judged, never changed.
  */
-#include "tsclient/subject.h"
+#include "tsclient/judge/subject.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /*
  * The table of reasons and sets of them. Which reason stands when is policy's work.
  */
-#include "tsclient/reason.h"
+#include "tsclient/judge/reason.h"
 
 #include <stdio.h>
 

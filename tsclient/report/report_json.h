@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "tsclient/policy.h"
+#include "tsclient/judge/policy.h"
 
 /* report_json_file makes the object of one file; verdict NULL is written as null (nothing was judged). NULL when out of memory. */
 json_t *report_json_file(const struct subject *subject, const struct policy_file *file, const char *verdict);

@@ -8,7 +8,7 @@
 #include "tsa/base/safefile.h"
 #include "tsclient/container/container.h"
 #include "tsclient/container/spc.h"
-#include "tsclient/reason.h"
+#include "tsclient/judge/reason.h"
 
 struct subject {
     const char *path;

@@ -15,10 +15,9 @@
 #include "tests/unit/tsclient/make_signature.h"
 #include "tests/unit/tsclient/make_stamp.h"
 #include "tsclient/container/ctl_build.h"
-#include "tsclient/http.h"
-#include "tsclient/report.h"
-#include "tsclient/report_facts.h"
-#include "tsclient/report_json.h"
+#include "tsclient/report/report.h"
+#include "tsclient/report/report_facts.h"
+#include "tsclient/report/report_json.h"
 
 #define LIMIT (1u << 20)
 #define DAY   INT64_C(86400)
@@ -481,18 +480,6 @@ static void values_of_attributes(void **state)
     }
 }
 
-static void urls(void **state)
-{
-    (void)state;
-    assert_null(http_url_problem("http://timestamp.example.com/"));
-    assert_null(http_url_problem("HTTPS://[::1]:8080/tsa?td=sha256"));
-    assert_non_null(http_url_problem("ftp://timestamp.example.com/"));
-    assert_non_null(http_url_problem("file:///etc/passwd"));
-    assert_non_null(http_url_problem("timestamp.example.com"));
-    assert_non_null(http_url_problem("http://"));
-    assert_non_null(http_url_problem(""));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -510,7 +497,6 @@ int main(void)
         cmocka_unit_test(json_of_a_catalog),
         cmocka_unit_test(text_of_a_catalog),
         cmocka_unit_test(values_of_attributes),
-        cmocka_unit_test(urls),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,7 @@
  * Is a signature whole, and does it cover what is there? The signed digests (of the file, of its pages) against the file, the message
  * digest against the content, the signature against its certificate's key. No chains, no times.
  */
-#include "tsclient/policy.h"
+#include "tsclient/judge/policy.h"
 
 /* With MD5 files and certificates were forged (Flame, rogue authorities); SHA-1 stands in all that is old. */
 void policy_note_weak(struct reasons *reasons, enum digest alg)

@@ -2,7 +2,7 @@
 /*
  * Text for people. The layout is that of signtool's verbose output, so that eyes and scripts used to it find their way.
  */
-#include "tsclient/report.h"
+#include "tsclient/report/report.h"
 
 #include <string.h>
 #include <time.h>

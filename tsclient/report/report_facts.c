@@ -2,7 +2,7 @@
 /*
  * The words for keys, contents and members. Sizes of keys are libcrypto's: RSA's modulus, the order of a curve.
  */
-#include "tsclient/report_facts.h"
+#include "tsclient/report/report_facts.h"
 
 #include <stdio.h>
 #include <stdlib.h>

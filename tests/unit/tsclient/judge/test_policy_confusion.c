@@ -15,7 +15,7 @@
 #include "tests/unit/tsclient/make_signature.h"
 #include "tests/unit/tsclient/one_blob.h"
 #include "tsclient/container/pe.h"
-#include "tsclient/policy.h"
+#include "tsclient/judge/policy.h"
 
 #define LIMIT (1u << 20)
 

@@ -17,7 +17,7 @@
 #include "tests/unit/tsclient/make_stamp.h"
 #include "tests/unit/tsclient/one_blob.h"
 #include "tsclient/container/pe.h"
-#include "tsclient/policy.h"
+#include "tsclient/judge/policy.h"
 
 #define LIMIT (1u << 20)
 #define Y(n)  (INT64_C(1577836800) + (n)*INT64_C(31557600)) /* n years after 2020-01-01 */

@@ -18,7 +18,7 @@
 #include "tests/unit/tsclient/make_signature.h"
 #include "tests/unit/tsclient/one_blob.h"
 #include "tsclient/container/pe.h"
-#include "tsclient/policy.h"
+#include "tsclient/judge/policy.h"
 
 #define LIMIT (1u << 20)
 
@@ -290,9 +290,13 @@ static void test_attached_content_counts(void **state)
                                                                         "abc",
                                                                         5)});
 
+    const struct bytes same = bytes_str("abc");
+    const struct reason_entry other = {REASON_CONTENT_DIFFERS, SEVERITY_WARNING, RC_SPC_DIGEST};
+
     (void)state;
     assert_none(wbuf_bytes(&blob), NULL);
-    assert_none(wbuf_bytes(&blob), &data);
+    assert_none(wbuf_bytes(&blob), &same);
+    assert_one(wbuf_bytes(&blob), &data, &other);
     wbuf_clear(&blob);
 }
 

@@ -3,12 +3,12 @@
  * What `show` prints: everything that stands in a file's signatures and in a catalog's list, one fact a line. A list is printed
  * whole, however long it is.
  */
-#include "tsclient/report.h"
+#include "tsclient/report/report.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "tsclient/report_facts.h"
+#include "tsclient/report/report_facts.h"
 
 #define NAME_MAX_SHOWN 200
 

@@ -2,14 +2,14 @@
 /*
  * The JSON form of judgements. Times are ISO 8601 in UTC, serial numbers hexadecimal, policies dotted; what is not known is null.
  */
-#include "tsclient/report_json.h"
+#include "tsclient/report/report_json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tsclient/report.h"
-#include "tsclient/report_facts.h"
+#include "tsclient/report/report.h"
+#include "tsclient/report/report_facts.h"
 
 #define NAME_MAX_SHOWN 200
 
