@@ -245,6 +245,7 @@ void rewrite_open(struct rewrite *r, const char *path)
     *r->out = (struct rewrite_result){.subject = SUBJECT_NONE};
     r->out->subject.path = path;
     subject_open(path, &r->before);
+    safefile_map_hold(&r->before.map); /* it may be called as the target's temporary file is */
 }
 
 void rewrite_close(struct rewrite *r)

@@ -86,6 +86,12 @@ static bool lock(int fd)
     return flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
+/* Whoever writes holds it alone; what is held together with others is somebody's source (safefile_map_hold). */
+static bool is_held(int fd)
+{
+    return flock(fd, LOCK_SH | LOCK_NB) == 0;
+}
+
 /* Whether the temporary name is still that of this file. */
 static bool is_named(const struct replacement *r, int fd)
 {
@@ -113,7 +119,8 @@ static enum rc remove_leftover(struct replacement *r)
     if (!is_ours) {
         rc = iotext_refuse("can not write %s: %s beside it is in the way", r->shown, r->temp);
     } else if (!lock(fd)) {
-        rc = iotext_refuse("can not write %s: another process is writing it", r->shown);
+        rc = is_held(fd) ? iotext_refuse("can not write %s: %s beside it is in use", r->shown, r->temp)
+                         : iotext_refuse("can not write %s: another process is writing it", r->shown);
     } else if (is_named(r, fd) && unlinkat(r->folder, r->temp, 0) != 0 && errno != ENOENT) {
         rc = iotext_fail("remove the old temporary file of", r->shown);
     }
@@ -177,11 +184,13 @@ static bool rename_temp(struct replacement *r, bool must_be_new)
 }
 
 /* Contents first, then the name, then the folder that holds the name: each durable before the next. */
+enum rc replacement_sync(struct replacement *r)
+{
+    return fsync(r->fd) == 0 ? RC_OK : iotext_fail("sync", r->shown);
+}
+
 enum rc replacement_commit(struct replacement *r, bool must_be_new)
 {
-    if (fsync(r->fd) != 0) {
-        return iotext_fail("sync", r->shown);
-    }
     /* On a file system without locks another process may have taken it away: what bears its name now is not what was written here. */
     if (!is_named(r, r->fd)) {
         return iotext_refuse("can not write %s: its temporary file %s was taken away", r->shown, r->temp);

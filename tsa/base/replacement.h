@@ -28,7 +28,9 @@ enum rc replacement_write(struct replacement *r, struct bytes b) MUST_CHECK;
 /* replacement_keep sets owner and mode as in from; must: an owner that can not be kept is a failure. */
 enum rc replacement_keep(struct replacement *r, const struct stat *from, bool must) MUST_CHECK;
 
-/* replacement_commit makes it durable and puts it in the target's place; must_be_new: only where no target is. */
+/* replacement_sync makes the contents durable, which may take long: whatever must still hold afterwards is to be looked at between it and
+ * replacement_commit, which puts it in the target's place; must_be_new: only where no target is. */
+enum rc replacement_sync(struct replacement *r) MUST_CHECK;
 enum rc replacement_commit(struct replacement *r, bool must_be_new) MUST_CHECK;
 
 /* replacement_close removes what was not committed. {.folder = -1, .fd = -1} can be closed too. */

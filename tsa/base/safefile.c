@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -123,6 +124,11 @@ void safefile_map_close(struct safefile_map *map)
     *map = (struct safefile_map){.fd = -1};
 }
 
+void safefile_map_hold(const struct safefile_map *map)
+{
+    (void)flock(map->fd, LOCK_SH | LOCK_NB);
+}
+
 /* ---- writing ---- */
 
 static enum rc set_mode(struct replacement *r, mode_t mode)
@@ -147,7 +153,7 @@ static enum rc write_whole(const char *path, struct bytes contents, mode_t mode,
         rc = iotext_refuse("%s is there already", path);
     }
     if (rc == RC_OK && (rc = replacement_write(&r, contents)) == RC_OK &&
-        (rc = set_mode(&r, mode)) == RC_OK) {
+        (rc = set_mode(&r, mode)) == RC_OK && (rc = replacement_sync(&r)) == RC_OK) {
         rc = replacement_commit(&r, must_be_new);
     }
     replacement_close(&r);

@@ -30,6 +30,10 @@ struct safefile_map {
 enum rc safefile_map_open(const char *path, struct safefile_map *out) MUST_CHECK;
 void safefile_map_close(struct safefile_map *map);
 
+/* safefile_map_hold marks a mapped file as in use until it is closed, so that no run that writes beside it takes it for what a killed run
+ * has left, should it bear such a name. No promise where the file system has no locks. */
+void safefile_map_hold(const struct safefile_map *map);
+
 /* safefile_write creates or replaces path with contents and mode; a file that was there keeps its owner. safefile_create refuses one that is
  * there (RC_IO). A folder on the way that is missing is RC_IO too. */
 enum rc safefile_write(const char *path, struct bytes contents, mode_t mode) MUST_CHECK;

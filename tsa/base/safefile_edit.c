@@ -193,7 +193,7 @@ static enum rc edit_into(const struct safefile_edit *edit, int source, struct re
     if (rc != RC_OK || (rc = replacement_open(edit->target, r)) != RC_OK ||
         (rc = check_links(edit, r)) != RC_OK ||
         (rc = write_edited(edit->edits, source, (uint64_t)before.st_size, r)) != RC_OK ||
-        (rc = keep_attributes(edit, source, &before, r)) != RC_OK ||
+        (rc = keep_attributes(edit, source, &before, r)) != RC_OK || (rc = replacement_sync(r)) != RC_OK ||
         (rc = check_unchanged(edit, source, &after)) != RC_OK) {
         return rc;
     }

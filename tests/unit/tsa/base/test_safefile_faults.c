@@ -253,6 +253,43 @@ static void what_is_no_leftover_is_left_alone(void **state)
     assert_int_equal(safefile_write("way", bytes_str("new"), 0600), RC_IO);
 }
 
+/* Somebody brings back what a killed run has left, or calls his own file like that. */
+static void a_source_under_the_temporary_name_is_left_alone(void **state)
+{
+    struct safefile_map map;
+    struct edits edits = {0};
+    (void)state;
+
+    put(".saved.tsa-new", "the only one");
+    assert_int_equal(safefile_map_open(".saved.tsa-new", &map), RC_OK);
+    safefile_map_hold(&map);
+    assert_int_equal(safefile_edit(&(struct safefile_edit){
+                         .source = ".saved.tsa-new", .target = "saved", .edits = &edits, .before = &map}),
+                     RC_IO);
+    ASSERT_TEXT("can not write saved: .saved.tsa-new beside it is in use");
+    assert_int_equal(safefile_write("saved", bytes_str("new"), 0600), RC_IO);
+    assert_holds(".saved.tsa-new", "the only one");
+    assert_false(is_there("saved"));
+    safefile_map_close(&map);
+    assert_int_equal(safefile_write("saved", bytes_str("new"), 0600), RC_OK);
+}
+
+static void write_the_source(void)
+{
+    put("slow", "somebody else's");
+}
+
+static void a_source_that_changes_during_the_sync_is_refused(void **state)
+{
+    (void)state;
+    put("slow", "0123456789");
+    meanwhile_sync = write_the_source;
+    assert_int_equal(edit("slow", "slow", false), RC_IO);
+    ASSERT_TEXT("slow has changed meanwhile");
+    assert_holds("slow", "somebody else's");
+    assert_false(is_there(".slow.tsa-new"));
+}
+
 /* What a killed run may leave: already read-only, or already its owner's. */
 static void leftovers_with_the_targets_mode_and_owner_are_removed(void **state)
 {
@@ -378,6 +415,8 @@ int main(void)
         cmocka_unit_test(a_name_that_is_a_third_writers_by_now_is_left_alone),
         cmocka_unit_test(what_another_has_put_under_the_name_is_not_taken_for_ones_own),
         cmocka_unit_test(what_is_no_leftover_is_left_alone),
+        cmocka_unit_test(a_source_under_the_temporary_name_is_left_alone),
+        cmocka_unit_test(a_source_that_changes_during_the_sync_is_refused),
         cmocka_unit_test(leftovers_with_the_targets_mode_and_owner_are_removed),
         cmocka_unit_test(strangers_files_stay),
         cmocka_unit_test(a_kill_at_any_moment_leaves_a_whole_file),
