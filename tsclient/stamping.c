@@ -154,12 +154,20 @@ static void stamp_embedded(struct job *j)
 
 /* ---- detached ---- */
 
-static bool is_source(const struct rewrite *r)
+/* Told before anything is asked for, or waited for: a pipe would be. */
+static bool can_be_target(struct rewrite *r)
 {
+    const struct stat *source = &r->before.map.st;
     struct stat st;
 
-    return stat(r->target, &st) == 0 && st.st_dev == r->before.map.st.st_dev &&
-           st.st_ino == r->before.map.st.st_ino;
+    if (stat(r->target, &st) != 0) {
+        return true;
+    }
+    if (st.st_dev == source->st_dev && st.st_ino == source->st_ino) {
+        return rewrite_say(r, REWRITE_FAILED, "its timestamp would take the place of the file itself");
+    }
+    return S_ISREG(st.st_mode) ||
+           rewrite_say(r, REWRITE_FAILED, "can not write %s: it is not a regular file", r->target);
 }
 
 /* A .tsr that is there already and good stays, a bad one is told. True when one is to be made. */
@@ -195,11 +203,7 @@ static void stamp_detached(struct job *j)
         return;
     }
     r->before.reasons = (struct reasons){0}; /* it needs neither signature nor format */
-    if (is_source(r)) {
-        (void)rewrite_say(r, REWRITE_FAILED, "its timestamp would take the place of the file itself");
-        return;
-    }
-    if (!needs_tsr(j)) {
+    if (!can_be_target(r) || !needs_tsr(j)) {
         return;
     }
     ask_timestamp(j->s->ask, r->before.file, NULL, stamp);

@@ -367,6 +367,24 @@ ends() {
     run stamp --detached --tr "${URL}good" -o big plain.sys
     ends 2 "is not good"
     [ "$(stat -c %s big)" -eq 2000000 ]
+    mkfifo pipe
+    mkdir folder
+    for target in pipe folder /dev/null; do
+        run timeout 20 "$TSCLIENT" stamp --ca "$DIR/root.pem" --detached --tr "${URL}good" -o "$target" big
+        ends 1 "$target: it is not a regular file"
+    done
+}
+
+@test "a file that bears the name of the result's temporary file is not taken for a leftover" {
+    cp "$DIR/signed.sys" .new.sys.tsa-new
+    run stamp --tr "${URL}good" -o new.sys .new.sys.tsa-new
+    ends 1 ".new.sys.tsa-new beside it is in use"
+    cmp .new.sys.tsa-new "$DIR/signed.sys"
+    cp .new.sys.tsa-new .new.tsr.tsa-new
+    run stamp --detached --tr "${URL}good" -o new.tsr .new.tsr.tsa-new
+    ends 1 ".new.tsr.tsa-new beside it is in use"
+    cmp .new.tsr.tsa-new "$DIR/signed.sys"
+    [ ! -e new.sys ] && [ ! -e new.tsr ]
 }
 
 @test "query and reply, the way of those who carry them by hand" {
