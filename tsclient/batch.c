@@ -64,6 +64,80 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* Where the result of path goes. Heap. */
+static char *target_of(const struct batch *batch, const char *path)
+{
+    const struct batch_settings *s = batch->settings;
+
+    if (s->output) {
+        return xstrdup(s->output);
+    }
+    if (s->out_dir) {
+        return xasprintf("%s/%s%s", s->out_dir, base_name(path), batch->suffix);
+    }
+    return xasprintf("%s%s", path, batch->suffix);
+}
+
+struct place {
+    dev_t device;
+    ino_t node; /* 0: there is no such file */
+};
+
+static struct place place_of(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 ? (struct place){st.st_dev, st.st_ino} : (struct place){0};
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct place *one = a, *other = b;
+
+    if (one->device != other->device) {
+        return one->device < other->device ? -1 : 1;
+    }
+    return one->node == other->node ? 0 : one->node < other->node ? -1 : 1;
+}
+
+/* A link that stands in the folder may lead to another of the files, whose octets would be lost. Returns its target (heap), or NULL. */
+static char *find_overlaid(const struct batch *batch, char **files, size_t num_files)
+{
+    struct place *sorted = xcalloc(num_files, sizeof *sorted);
+    char *overlaid = NULL;
+
+    for (size_t i = 0; i < num_files; i++) {
+        sorted[i] = place_of(files[i]);
+    }
+    qsort(sorted, num_files, sizeof *sorted, compare_places);
+    for (size_t i = 0; i < num_files && !overlaid; i++) {
+        char *target = target_of(batch, files[i]);
+        struct place place = place_of(target), own = place_of(files[i]);
+
+        if (place.node != 0 && compare_places(&place, &own) != 0 &&
+            bsearch(&place, sorted, num_files, sizeof *sorted, compare_places)) {
+            overlaid = target;
+        } else {
+            free(target);
+        }
+    }
+    free(sorted);
+    return overlaid;
+}
+
+static int check_overlaid(const struct batch *batch, char **files, size_t num_files)
+{
+    bool is_asked = batch->settings->out_dir && batch->suffix[0] == '\0'; /* a .tsr replaces nothing else */
+    char *overlaid = is_asked ? find_overlaid(batch, files, num_files) : NULL;
+    int rc = EXIT_DONE;
+
+    if (overlaid) {
+        rc = command_usage(batch->command, "%s is another one of the files, and would be lost", overlaid);
+    }
+    free(overlaid);
+    return rc;
+}
+
 int batch_check(const struct batch *batch, char **files, size_t num_files)
 {
     const struct batch_settings *s = batch->settings;
@@ -89,21 +163,7 @@ int batch_check(const struct batch *batch, char **files, size_t num_files)
     if (s->output && num_files > 1) {
         return command_usage(batch->command, "-o goes with one file; use --out-dir");
     }
-    return EXIT_DONE;
-}
-
-/* Where the result of path goes. Heap. */
-static char *target_of(const struct batch *batch, const char *path)
-{
-    const struct batch_settings *s = batch->settings;
-
-    if (s->output) {
-        return xstrdup(s->output);
-    }
-    if (s->out_dir) {
-        return xasprintf("%s/%s%s", s->out_dir, base_name(path), batch->suffix);
-    }
-    return xasprintf("%s%s", path, batch->suffix);
+    return check_overlaid(batch, files, num_files);
 }
 
 /* ---- what is told ---- */

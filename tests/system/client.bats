@@ -154,6 +154,20 @@ ends() {
     cmp out/new.sys new.sys
     run stamp --out-dir missing --tr "${URL}good" signed.sys
     ends 64 "--out-dir missing: there is no such folder"
+    # A link may stand there, but not onto what is still to be done.
+    mkdir linked
+    ln -s ../signed.sys linked/dual.sys
+    run stamp --out-dir linked --tr "${URL}good" dual.sys signed.sys
+    ends 64 "linked/dual.sys is another one of the files, and would be lost"
+    cmp signed.sys "$DIR/signed.sys"
+    [ ! -e linked/signed.sys ]
+    rm linked/dual.sys
+    ln -s ../fresh.sys linked/dual.sys
+    cp dual.sys fresh.sys
+    stamp --out-dir linked --tr "${URL}good" dual.sys signed.sys
+    verify --require-timestamp fresh.sys linked/signed.sys
+    stamp --out-dir . --tr "${URL}good" dual.sys signed.sys
+    verify --require-timestamp dual.sys signed.sys
 }
 
 @test "--dry-run asks, tells the places, and writes nothing" {
