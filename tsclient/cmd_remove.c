@@ -47,7 +47,12 @@ const struct command cmd_remove = {
         "a legacy timestamp had brought along go with it. What anybody signed stays as it is, so that a file "
         "that was stamped and cleared is the file of before, to the octet.\n"
         "A signature without timestamp dies with its signer's certificate.\n"
-        "Exit codes: 0 every file done or without timestamps, 1 at least one failed, 64 wrong usage.",
+        "A countersignature in plain CMS by somebody who is no timestamp authority is left, and told (exit "
+        "code "
+        "2).\n"
+        "Exit codes: 0 every file done or without timestamps, 1 at least one failed, 2 done with warnings, "
+        "64 "
+        "wrong usage.",
     .options = batch_options,
     .settings_size = sizeof(struct batch_settings),
     .defaults = &defaults,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every timestamp of a wanted signature goes, of either kind. Whether it was a good one makes no difference.
+ * Every timestamp of a wanted signature goes, of either kind. Whether it was a good one makes no difference; whether it is one does.
  */
 #include "tsclient/removing.h"
 
@@ -9,10 +9,11 @@
 static void plan(struct rewrite *r)
 {
     for (size_t i = 0; i < r->before.spc->num; i++) {
-        r->wanted[i] = rewrite_is_selected(r, i) && r->before.spc->signatures[i].num_stamps > 0;
+        r->wanted[i] = rewrite_is_selected(r, i) && r->before.spc->signatures[i].num_stamps > 0 &&
+                       rewrite_may_change(r, i);
         r->num_wanted += r->wanted[i];
     }
-    if (r->num_wanted == 0) {
+    if (r->num_wanted == 0 && r->out->outcome == REWRITE_DONE) {
         (void)rewrite_say(r, REWRITE_ALREADY, "there is no timestamp");
     }
 }

@@ -90,6 +90,40 @@ bool rewrite_is_selected(const struct rewrite *r, size_t index)
     return r->index < 0 || (size_t)r->index == index;
 }
 
+static bool is_by_authority(const struct spc_signature *signature, const struct spc_stamp *stamp)
+{
+    struct cms_signer signer;
+    struct cert cert;
+
+    return stamp->kind != SPC_STAMP_LEGACY ||
+           (cms_signer_parse(stamp->value, DER_FOREIGN, &signer) == RC_OK &&
+            cms_signer_find_cert(&signer, signature->cms.certificates, &cert) == RC_OK &&
+            (cert.eku & CERT_EKU_TIME_STAMPING) != 0);
+}
+
+/* In Authenticode every countersignature is a timestamp; RFC 5652 11.4 knows no such rule. */
+bool rewrite_may_change(struct rewrite *r, size_t index)
+{
+    const struct spc_signature *signature = &r->before.spc->signatures[index];
+    enum oid type = signature->cms.content_type;
+    char name[REWRITE_NAME_MAX];
+
+    if (signature->depth > 0 || type == OID_SPC_INDIRECT_DATA || type == OID_CTL) {
+        return true;
+    }
+    for (size_t i = 0; i < signature->num_stamps; i++) {
+        if (!is_by_authority(signature, &signature->stamps[i])) {
+            (void)rewrite_say(
+                r, REWRITE_WARNING,
+                "%sit has a countersignature by somebody who is no timestamp authority, and was "
+                "left as it is",
+                rewrite_name(r, index, name));
+            return false;
+        }
+    }
+    return true;
+}
+
 /* ---- changing, in memory ---- */
 
 static enum rc change_one(struct rewrite *r, size_t index)

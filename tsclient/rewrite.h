@@ -58,6 +58,10 @@ const char *rewrite_name(const struct rewrite *r, size_t index, char out[REWRITE
 bool rewrite_can(struct rewrite *r);
 bool rewrite_is_selected(const struct rewrite *r, size_t index);
 
+/* rewrite_may_change tells whether all that stands where timestamps do is one: plain CMS has countersignatures by other people too, which
+ * are not ours to take off. Says so. */
+bool rewrite_may_change(struct rewrite *r, size_t index);
+
 /* rewrite_run makes the changes, judges the result and writes it; with nothing wanted it writes the file as it is, where that goes
  * elsewhere. False after a failure, when nothing was written. */
 bool rewrite_run(struct rewrite *r);

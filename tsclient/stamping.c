@@ -57,7 +57,7 @@ static bool consider(struct job *j, size_t index)
     char name[REWRITE_NAME_MAX];
     enum rc rc;
 
-    if (!rewrite_is_selected(r, index)) {
+    if (!rewrite_is_selected(r, index) || !rewrite_may_change(r, index)) {
         return true;
     }
     if (r->before.spc->signatures[index].num_stamps > 0 && !j->s->replace) {

@@ -170,6 +170,35 @@ ends() {
     verify --require-timestamp dual.sys signed.sys
 }
 
+@test "a countersignature by somebody who is no authority is not taken for a timestamp that may go" {
+    for name in signer other; do
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $name.key -out $name.pem \
+            -subj "/CN=$name" -days 30
+    done
+    sign() { openssl cms -sign -binary -nodetach -outform DER -signer "$1.pem" -inkey "$1.key" -in "$2" -out "$3"; }
+    sign signer plain.sys signed.p7
+    python3 -B "$BATS_TEST_DIRNAME/countersign.py" signed.p7 > value
+    sign other value other.p7
+    python3 -B "$BATS_TEST_DIRNAME/countersign.py" signed.p7 other.p7 both.p7
+    cp both.p7 both
+    told="it has a countersignature by somebody who is no timestamp authority, and was left as it is"
+    run "$TSCLIENT" remove both.p7
+    ends 2 "$told"
+    for options in "--tr ${URL}good" "--replace --tr ${URL}good" "--replace -t ${URL}good"; do
+        # shellcheck disable=SC2086 # several words
+        run stamp $options both.p7
+        ends 2 "$told"
+    done
+    cmp both.p7 both
+    # One by an authority is.
+    cp signed.p7 stamped.p7
+    stamp -t "${URL}good" stamped.p7
+    stamp --replace --tr "${URL}good" stamped.p7
+    stamp --replace -t "${URL}good" stamped.p7
+    "$TSCLIENT" remove stamped.p7
+    cmp stamped.p7 signed.p7
+}
+
 @test "--dry-run asks, tells the places, and writes nothing" {
     run stamp --dry-run --tr "${URL}good" signed.sys
     ends 0 "(certificate table)"
