@@ -179,6 +179,11 @@ static bool needs_tsr(struct job *j)
 
     detached_open(target, &old);
     missing = old.reasons.num > 0 && old.reasons.list[0].cause == RC_NOT_FOUND;
+    if (old.reasons.num > 0 && old.reasons.list[0].cause == RC_IO) { /* nobody knows whether it is one */
+        (void)rewrite_say(&j->rewrite, REWRITE_FAILED, "%s", old.why);
+        detached_close(&old);
+        return false;
+    }
     if (!missing && !j->s->replace) {
         detached_check_file(&old, j->rewrite.before.path, j->s->judge.tsa_anchors);
         if (reasons_worst(&old.reasons) < SEVERITY_ERROR) {

@@ -416,6 +416,11 @@ ends() {
         run timeout 20 "$TSCLIENT" stamp --ca "$DIR/root.pem" --detached --tr "${URL}good" -o "$target" big
         ends 1 "$target: it is not a regular file"
     done
+    # What can not even be looked at is no timestamp that was left.
+    printf -v long '%0253d' 0
+    cp plain.sys "$long"
+    run stamp --detached --tr "${URL}good" "$long"
+    ends 1 "File name too long"
 }
 
 @test "a file that bears the name of the result's temporary file is not taken for a leftover" {
