@@ -34,8 +34,11 @@ enum rc spc_indirect_parse(struct bytes contents, struct spc_indirect *out)
     if (out->alg == DIGEST_NONE) {
         return RC_DIGEST_UNKNOWN;
     }
+    if (out->digest.len == digest_len(out->alg)) {
+        return RC_OK;
+    }
     out->is_package = bytes_starts_with(out->digest, bytes_str("APPX"));
-    return out->is_package || out->digest.len == digest_len(out->alg) ? RC_OK : RC_SPC_CONTENT;
+    return out->is_package ? RC_OK : RC_SPC_CONTENT;
 }
 
 /* ---- the signatures ---- */

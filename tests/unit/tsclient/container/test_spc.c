@@ -109,6 +109,30 @@ static void indirect_data(void **state)
     wbuf_clear(&w);
 }
 
+/* A digest of the right length is one, whatever its first octets are. */
+static void packages(void **state)
+{
+    static const struct {
+        size_t len;
+        enum rc rc;
+        bool is_package;
+    } rows[] = {{32, RC_OK, false}, {40, RC_OK, true}, {4, RC_OK, true}, {3, RC_SPC_CONTENT, false}};
+    static const uint8_t octets[40] = {'A', 'P', 'P', 'X', 'A', 'X', 'P', 'C'};
+    struct spc_indirect indirect;
+    struct wbuf w;
+    struct der d;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        wbuf_init(&w, LIMIT);
+        make_indirect(&w, bytes_of(octets, rows[i].len));
+        der_init(&d, wbuf_bytes(&w), DER_STRICT);
+        assert_int_equal(spc_indirect_parse(der_get(&d, DER_SEQUENCE), &indirect), rows[i].rc);
+        assert_int_equal(indirect.is_package, rows[i].is_package);
+        wbuf_clear(&w);
+    }
+}
+
 static void attribute(struct wbuf *w, enum oid type, struct bytes value)
 {
     make_attribute(w, type, value);
@@ -338,13 +362,10 @@ static void content_digest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(indirect_data),
-        cmocka_unit_test(nested_depth_first),
-        cmocka_unit_test(a_seal_is_told),
-        cmocka_unit_test(too_many),
-        cmocka_unit_test(each_signer_is_a_signature),
-        cmocka_unit_test(how_many_signers),
-        cmocka_unit_test(content_digest),
+        cmocka_unit_test(indirect_data),      cmocka_unit_test(packages),
+        cmocka_unit_test(nested_depth_first), cmocka_unit_test(a_seal_is_told),
+        cmocka_unit_test(too_many),           cmocka_unit_test(each_signer_is_a_signature),
+        cmocka_unit_test(how_many_signers),   cmocka_unit_test(content_digest),
     };
 
     return cmocka_run_group_tests(tests, make_keys, free_keys);
