@@ -130,12 +130,11 @@ headers_only() {
 @test "a file that is cut short while it is read: an error, no verdict" {
     local try text=""
     for try in 1 2 3 4 5 6 7 8; do
-        cp "$DIR/signed.sys" big.sys
         truncate -s "$GIB4" big.sys
-        "$TSCLIENT" verify --ca "$DIR/root.pem" --catalog "$DIR/signed.sys" big.sys > out 2>&1 &
+        "$TSCLIENT" query -o big.tsq big.sys > out 2>&1 &
         sleep "0.$try"
         truncate -s 100 big.sys
-        wait $! && return 1
+        wait $! || [ $? -eq 1 ]
         text=$(cat out)
         [[ "$text" != *"cut short while it was read"* ]] || return 0
     done
