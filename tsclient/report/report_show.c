@@ -194,7 +194,7 @@ static void show_member(FILE *out, const struct ctl_member *member)
         (void)bytes_to_hex(bytes_of(digest, digest_len(alg)), hex, sizeof hex);
     }
     (void)fprintf(out, "member %s %s, %s%s\n", digest_name(alg), hex, kind ? kind : "of an unknown kind",
-                  member->has_indirect ? "" : " (named alone, for older readers)");
+                  member->has_indirect ? "" : " (by its name alone, for older Windows)");
     show_attributes(out, member->attributes, 2);
 }
 
