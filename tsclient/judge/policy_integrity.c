@@ -267,13 +267,15 @@ void policy_integrity(const struct subject *subject, struct policy_signature *ou
 enum rc policy_check_integrity(const struct subject *subject, size_t index, struct reasons *out)
 {
     struct policy_signature signature = {.spc = &subject->spc->signatures[index]};
+    const struct reason_entry *error;
 
     policy_integrity(subject, &signature);
-    *out = signature.reasons;
-    for (size_t i = 0; i < out->num; i++) {
-        if (out->list[i].severity == SEVERITY_ERROR && out->list[i].reason != REASON_CONTENT_MISSING) {
-            return out->list[i].cause;
+    *out = (struct reasons){0};
+    for (size_t i = 0; i < signature.reasons.num; i++) {
+        if (signature.reasons.list[i].reason != REASON_CONTENT_MISSING) {
+            out->list[out->num++] = signature.reasons.list[i];
         }
     }
-    return RC_OK;
+    error = reasons_first(out, SEVERITY_ERROR);
+    return error ? error->cause : RC_OK;
 }

@@ -132,9 +132,10 @@ static void assert_none(struct bytes blob, const struct bytes *data)
     assert_true(judged.cert.der.len > 0);
 }
 
-/* What stamping asks: is there anything against the signature itself? */
+/* What stamping asks: is there anything against the signature itself? The first reason is the one that it tells. */
 static enum rc check_before_stamping(struct bytes blob, const struct bytes *data)
 {
+    const struct reason_entry *error;
     struct subject subject;
     struct reasons reasons;
     enum rc rc;
@@ -146,6 +147,9 @@ static enum rc check_before_stamping(struct bytes blob, const struct bytes *data
         subject.has_data = true;
     }
     rc = policy_check_integrity(&subject, 0, &reasons);
+    error = reasons_first(&reasons, SEVERITY_ERROR);
+    assert_int_equal(error ? error->cause : RC_OK, rc);
+    assert_false(reasons_has(&reasons, REASON_CONTENT_MISSING));
     subject_close(&subject);
     return rc;
 }
