@@ -53,6 +53,16 @@ int bytes_compare(struct bytes a, struct bytes b)
     return all_zero(b.data + common, b.len - common) ? 0 : -1;
 }
 
+bool bytes_are_zero(struct bytes b)
+{
+    for (size_t i = 0; i < b.len; i++) {
+        if (b.data[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool bytes_starts_with(struct bytes b, struct bytes prefix)
 {
     return b.len >= prefix.len && (prefix.len == 0 || memcmp(b.data, prefix.data, prefix.len) == 0);

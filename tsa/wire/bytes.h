@@ -30,6 +30,9 @@ bool bytes_equal_ct(struct bytes a, struct bytes b);
 /* bytes_compare orders as DER sorts a SET OF: octet by octet, the shorter padded with zero octets (X.690 11.6). <0, 0, >0. */
 int bytes_compare(struct bytes a, struct bytes b);
 
+/* bytes_are_zero tells whether every octet is zero; true of none. */
+bool bytes_are_zero(struct bytes b);
+
 bool bytes_starts_with(struct bytes b, struct bytes prefix);
 
 /* bytes_slice returns b[at, at+len), or the empty view when that does not lie within b (then *out_ok is false). */

@@ -36,16 +36,6 @@ size_t pe_padding_of(size_t len)
     return -len & 7u;
 }
 
-static bool is_zero(struct bytes b)
-{
-    for (size_t i = 0; i < b.len; i++) {
-        if (b.data[i] != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* ---- structure: each part gives NULL, or the sentence that says what is wrong ---- */
 
 static size_t page_len_of(uint16_t machine)
@@ -174,13 +164,13 @@ static const char *read_pkcs7(struct bytes file, size_t at, size_t room, struct 
         return "the certificate table's PKCS #7 entry holds no DER element";
     }
     rest = bytes_of(contents.data + len, contents.len - len);
-    *entry =
-        (struct pe_entry){.at = at,
-                          .len = room,
-                          .revision = pe_get16(file, at + 4),
-                          .der = bytes_of(contents.data, len),
-                          .is_padded = is_zero(rest) && rest.len == pe_padding_of(PE_ENTRY_HEADER + len),
-                          .hides = !is_zero(bytes_of(contents.data + len, room - PE_ENTRY_HEADER - len))};
+    *entry = (struct pe_entry){
+        .at = at,
+        .len = room,
+        .revision = pe_get16(file, at + 4),
+        .der = bytes_of(contents.data, len),
+        .is_padded = bytes_are_zero(rest) && rest.len == pe_padding_of(PE_ENTRY_HEADER + len),
+        .hides = !bytes_are_zero(bytes_of(contents.data + len, room - PE_ENTRY_HEADER - len))};
     entry->tail = entry->is_padded ? BYTES_NONE : rest;
     out->num_pkcs7++;
     return NULL;
@@ -203,12 +193,13 @@ static const char *read_entries(struct bytes file, struct pe *out)
                 return why;
             }
         } else {
-            out->others_hide |= !is_zero(bytes_of(file.data + at + PE_ENTRY_HEADER, room - PE_ENTRY_HEADER));
+            out->others_hide |=
+                !bytes_are_zero(bytes_of(file.data + at + PE_ENTRY_HEADER, room - PE_ENTRY_HEADER));
         }
         out->num_entries++;
         at += room;
     }
-    return is_zero(bytes_of(file.data + at, end - at))
+    return bytes_are_zero(bytes_of(file.data + at, end - at))
                ? NULL
                : "the certificate table ends within an entry's header";
 }

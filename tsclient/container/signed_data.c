@@ -69,16 +69,6 @@ bool signed_data_begins(struct bytes in, enum oid *out_content_type)
 
 /* ---- the whole ---- */
 
-static bool is_zero(struct bytes b)
-{
-    for (size_t i = 0; i < b.len; i++) {
-        if (b.data[i] != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static enum rc read_facts(struct bytes definite, struct signed_data *out)
 {
     struct cms cms;
@@ -105,7 +95,7 @@ const char *signed_data_parse(struct bytes in, struct signed_data *out)
     }
     out->blob = bytes_of(in.data, len);
     out->behind = bytes_of(in.data + len, in.len - len);
-    out->has_tail = !is_zero(out->behind);
+    out->has_tail = !bytes_are_zero(out->behind);
     rc = ber_definite(out->blob, &storage, &definite);
     if (rc == RC_OK) {
         rc = read_facts(definite, out);

@@ -76,6 +76,10 @@ static void prefixes(void **state)
     assert_true(bytes_starts_with(bytes_str("abc"), bytes_str("ab")));
     assert_true(bytes_starts_with(bytes_str("abc"), bytes_str("abc")));
     assert_true(bytes_starts_with(bytes_str("abc"), BYTES_NONE));
+    assert_true(bytes_are_zero(BYTES_NONE));
+    assert_true(bytes_are_zero(bytes_of("\0\0\0", 3)));
+    assert_false(bytes_are_zero(bytes_of("\0\0\1", 3)));
+    assert_false(bytes_are_zero(bytes_of("\1\0\0", 3)));
     assert_true(bytes_starts_with(BYTES_NONE, BYTES_NONE));
     assert_false(bytes_starts_with(bytes_str("abc"), bytes_str("abcd")));
     assert_false(bytes_starts_with(bytes_str("abc"), bytes_str("b")));
