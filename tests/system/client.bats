@@ -297,6 +297,10 @@ ends() {
     ends 1 lifetime-signing
     run "$TSCLIENT" verify signed.sys
     ends 1 "missing: 'Test root'"
+    run "$TSCLIENT" verify --json signed.sys
+    [ "$(jq -r '.signatures[0] | .missing_root + "," + .timestamp.missing_root' <<< "$output")" = "Test root,Test root" ]
+    run "$TSCLIENT" verify --json absent.sys
+    [[ "$(jq -r .why <<< "$output")" == *"absent.sys: No such file"* ]]
     run "$TSCLIENT" verify --ca "$DIR/root.pem" --tsa-ca /etc/ssl/certs signed.sys
     ends 2 untrusted-tsa
 }
