@@ -1,26 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The one table of every setting: name, type, default, range, help. Reading, conf/tsa.conf (a test compares them) and the
- * messages come from it. What a rule needs beyond its own value stands in the checks above; none of them opens a file.
+ * messages come from it. What a value must be beyond its type and range stands in settings_check.
  */
 #include "tsa/role/settings.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tsa/base/mem.h"
-#include "tsa/role/address.h"
-#include "tsa/role/unit.h"
+#include "tsa/role/settings_check.h"
 
 #define SECOND      INT64_C(1000000000)
 #define MINUTE      (60 * SECOND)
 #define HOUR        (60 * MINUTE)
 #define KIB         INT64_C(1024)
-#define MAX_LISTEN  32
-#define MAX_NAME    63
-#define MAX_PATHS   32
 #define MAX_FRONTS  64
 #define MAX_NODE    32767 /* 15 bits of a serial number */
 #define MAX_SIGNERS 256
@@ -37,199 +32,7 @@ static const char *const self_check_words[] = {"some", "all", NULL};
 static const char *const clock_words[] = {"system", NULL};
 static const char *const level_words[] = {"error", "warning", "notice", "info", "debug", NULL};
 static const char *const form_words[] = {"text", "json", NULL};
-
-/* ---- checks of one value ---- */
-
-static const char *check_not_empty(const void *value)
-{
-    return **(char *const *)value ? NULL : "it can not be empty";
-}
-
-/* Names of units share the first part of a URL with these. */
-static const char *const reserved_names[] = {"authenticode", "rfc3161",     "tsr",     "tsa",
-                                             "scripts",      "TSS",         "healthz", "readyz",
-                                             "metrics",      "status.json", "log"};
-
-static const char *check_unit_name(const void *value)
-{
-    const char *name = *(char *const *)value;
-    const size_t len = strlen(name);
-
-    if (len == 0 || len > MAX_NAME) {
-        return "a name has 1 to 63 characters";
-    }
-    for (size_t i = 0; i < len; i++) {
-        if (!isalnum((unsigned char)name[i]) && name[i] != '-' && name[i] != '_') {
-            return "the name stands in the URL: use letters, digits, - and _ only";
-        }
-    }
-    for (size_t i = 0; i < sizeof(reserved_names) / sizeof(reserved_names[0]); i++) {
-        if (strcmp(name, reserved_names[i]) == 0) {
-            return "this name is a URL that every authority answers; choose another";
-        }
-    }
-    return NULL;
-}
-
-static bool is_policy(const char *text)
-{
-    uint8_t storage[TSP_POLICY_MAX];
-    struct wbuf oid;
-
-    wbuf_init_fixed(&oid, storage, sizeof(storage));
-    return oid_from_text(text, &oid) == RC_OK && oid.len > 0 && oid_is_valid(wbuf_bytes(&oid));
-}
-
-static const char *check_policy(const void *value)
-{
-    return is_policy(*(char *const *)value) ? NULL
-                                            : "this is no object identifier such as \"1.3.6.1.4.1.99999.1\"";
-}
-
-static const char *check_policies(const void *value)
-{
-    const struct cfg_strings *policies = value;
-
-    if (policies->num >= UNIT_MAX_POLICIES) {
-        return "at most 15 further policies";
-    }
-    for (size_t i = 0; i < policies->num; i++) {
-        if (!is_policy(policies->list[i])) {
-            return "each must be an object identifier such as \"1.3.6.1.4.1.99999.1\"";
-        }
-    }
-    return NULL;
-}
-
-static const char *check_any_word(const void *value)
-{
-    return *(const unsigned *)value ? NULL : "name at least one";
-}
-
-/* The first part of what every authority answers to GET, or may come to. */
-static const char *const reserved_paths[] = {"healthz",   "readyz",    "metrics",  "status.json", "log",
-                                             "chain.pem", "chain.p7b", "root.pem", "root.cer",    "ca.crl"};
-
-static bool is_reserved_path(const char *path)
-{
-    const size_t len = strcspn(path + 1, "/");
-
-    for (size_t i = 0; i < sizeof(reserved_paths) / sizeof(reserved_paths[0]); i++) {
-        if (strlen(reserved_paths[i]) == len && memcmp(path + 1, reserved_paths[i], len) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* RFC 3986 3.3, without the characters that would need care in a configuration or a log. */
-static const char *check_path(const char *path)
-{
-    const size_t len = strlen(path);
-
-    if (len < 2 || len > 255 || path[0] != '/') {
-        return "a path begins with / and has 2 to 255 characters";
-    }
-    if (path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")]) {
-        return "a path has letters, digits and - . _ ~ / only";
-    }
-    if (path[len - 1] == '/' || strstr(path, "//")) {
-        return "write a path without empty parts; a slash at the end of a URL changes nothing";
-    }
-    return is_reserved_path(path) ? "this path is a URL that every authority answers; choose another" : NULL;
-}
-
-static const char *check_paths(const void *value)
-{
-    const struct cfg_strings *paths = value;
-    const char *why = NULL;
-
-    if (paths->num > MAX_PATHS) {
-        return "at most 32 paths";
-    }
-    for (size_t i = 0; !why && i < paths->num; i++) {
-        why = check_path(paths->list[i]);
-    }
-    return why;
-}
-
-static const char *check_listen(const void *value)
-{
-    const struct cfg_strings *listen = value;
-    const char *why = NULL;
-    struct address address;
-
-    if (listen->num == 0 || listen->num > MAX_LISTEN) {
-        return "name 1 to 32 addresses";
-    }
-    for (size_t i = 0; i < listen->num; i++) {
-        if (address_parse(listen->list[i], &address, &why) != RC_OK) {
-            return why;
-        }
-        for (size_t j = 0; j < i; j++) {
-            if (strcmp(listen->list[i], listen->list[j]) == 0 && !address_port_is_free(&address)) {
-                return "an address stands there twice";
-            }
-        }
-    }
-    return NULL;
-}
-
-/* ---- checks between units ---- */
-
-static bool have_common(const struct cfg_strings *a, const struct cfg_strings *b)
-{
-    for (size_t i = 0; i < a->num; i++) {
-        for (size_t j = 0; j < b->num; j++) {
-            if (a != b ? strcmp(a->list[i], b->list[j]) == 0
-                       : (i != j && strcmp(a->list[i], b->list[j]) == 0)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static bool is_path_of(const char *name, const struct cfg_strings *paths)
-{
-    for (size_t i = 0; i < paths->num; i++) {
-        if (strcmp(paths->list[i] + 1, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static const char *check_pair(const struct settings_unit *a, const struct settings_unit *b)
-{
-    if (!a->name || !b->name) {
-        return NULL; /* told already */
-    }
-    if (a != b && strcmp(a->name, b->name) == 0) {
-        return "two units have the same name";
-    }
-    if (have_common(&a->paths, &b->paths)) {
-        return "the same path is given twice";
-    }
-    return is_path_of(a->name, &b->paths) ? "a path is the URL of a unit's name already" : NULL;
-}
-
-static const char *check_units(const void *value)
-{
-    const struct cfg_groups *units = value;
-    const struct settings_unit *list = units->list;
-    const char *why = NULL;
-
-    if (units->num == 0 || units->num > SETTINGS_MAX_UNITS) {
-        return "name 1 to 64 units";
-    }
-    for (size_t i = 0; i < units->num; i++) {
-        for (size_t j = 0; !why && j < units->num; j++) {
-            why = check_pair(&list[i], &list[j]);
-        }
-    }
-    return why;
-}
+static const char *const tls_words[] = {"1.2", "1.3", NULL};
 
 /* ---- the table ---- */
 
@@ -268,6 +71,103 @@ static const struct cfg_field log_fields[] = {
      .preset = "\"text\"",
      .words = form_words,
      .help = "text (name=value) or json, one line per event in both."},
+    {.name = "access",
+     .type = CFG_BOOL,
+     .offset = AT(log.access) - AT(log),
+     .preset = "true",
+     .help = "One line for each request: who asked, for what, with which result."},
+    {0},
+};
+
+static const struct cfg_field tls_fields[] = {
+    {.name = "listen",
+     .type = CFG_STRINGS,
+     .offset = AT(tls.listen) - AT(tls),
+     .preset = "( )",
+     .check = settings_check_more_listen,
+     .help = "Addresses for HTTPS; signtool needs plain HTTP, so this is beside the others, never instead."},
+    {.name = "certificate",
+     .type = CFG_STRING,
+     .offset = AT(tls.certificate) - AT(tls),
+     .preset = "\"\"",
+     .help = "The server's certificate, then the intermediates, as PEM."},
+    {.name = "key",
+     .type = CFG_STRING,
+     .offset = AT(tls.key) - AT(tls),
+     .preset = "\"\"",
+     .help = "Its private key, a PEM file that only its owner can read. Not a key that signs timestamps."},
+    {.name = "client_ca",
+     .type = CFG_STRING,
+     .offset = AT(tls.client_ca) - AT(tls),
+     .preset = "\"\"",
+     .help = "Certificates (PEM) of the authorities whose client certificates are taken; empty: none is "
+             "asked for."},
+    {.name = "min_version",
+     .type = CFG_WORD,
+     .offset = AT(tls.min_version) - AT(tls),
+     .preset = "\"1.2\"",
+     .words = tls_words,
+     .help = "The oldest version of TLS that is spoken: 1.2 or 1.3."},
+    {0},
+};
+
+static const struct cfg_field metrics_fields[] = {
+    {.name = "listen",
+     .type = CFG_STRINGS,
+     .offset = AT(metrics.listen) - AT(metrics),
+     .preset = "( )",
+     .check = settings_check_more_listen,
+     .help = "Addresses for /metrics, /healthz and /readyz alone; then /metrics is answered nowhere else."},
+    {0},
+};
+
+static const struct cfg_field client_fields[] = {
+    {.name = "allow",
+     .type = CFG_STRINGS,
+     .offset = AT(clients.allow) - AT(clients),
+     .preset = "( )",
+     .check = settings_check_prefixes,
+     .help = "Who may ask: prefixes such as \"10.0.0.0/8\", \"2001:db8::/32\", single addresses, \"unix\". "
+             "Empty: all."},
+    {.name = "deny",
+     .type = CFG_STRINGS,
+     .offset = AT(clients.deny) - AT(clients),
+     .preset = "( )",
+     .check = settings_check_prefixes,
+     .help = "Who may not, even where allow has them."},
+    {.name = "connections",
+     .type = CFG_INT,
+     .offset = AT(clients.connections) - AT(clients),
+     .preset = "1000",
+     .min = 0,
+     .max = 60000,
+     .help = "Connections of one IPv4 address or one IPv6 /64 at the same time; 0: any number."},
+    {.name = "rate",
+     .type = CFG_INT,
+     .offset = AT(clients.rate) - AT(clients),
+     .preset = "0",
+     .min = 0,
+     .max = 1000000,
+     .help = "Requests a second of one IPv4 address or one IPv6 /64; more get 429. 0: any number."},
+    {.name = "burst",
+     .type = CFG_INT,
+     .offset = AT(clients.burst) - AT(clients),
+     .preset = "100",
+     .min = 1,
+     .max = 1000000,
+     .help = "So many may come at once before the rate counts."},
+    {.name = "proxies",
+     .type = CFG_STRINGS,
+     .offset = AT(clients.proxies) - AT(clients),
+     .preset = "( )",
+     .check = settings_check_prefixes,
+     .help = "Proxies whose X-Forwarded-For is believed; anybody else's is ignored."},
+    {.name = "proxy_protocol",
+     .type = CFG_STRINGS,
+     .offset = AT(clients.proxy_protocol) - AT(clients),
+     .preset = "( )",
+     .check = settings_check_prefixes,
+     .help = "Proxies whose connections must begin with a PROXY protocol header, version 1 or 2."},
     {0},
 };
 
@@ -287,7 +187,7 @@ static const struct cfg_field ledger_fields[] = {
      .type = CFG_STRING,
      .offset = AT(ledger.dir) - AT(ledger),
      .preset = "\"/var/lib/tsa/ledger\"",
-     .check = check_not_empty,
+     .check = settings_check_not_empty,
      .help = "Folder of the record of every token issued; made when it is missing. Never empty it: it is the "
              "evidence."},
     {0},
@@ -356,6 +256,13 @@ static const struct cfg_field limit_fields[] = {
 
 #define DEADLINE(member) .offset = AT(deadlines.member) - AT(deadlines)
 static const struct cfg_field deadline_fields[] = {
+    {.name = "handshake",
+     .type = CFG_DURATION,
+     DEADLINE(handshake),
+     .preset = "\"5 s\"",
+     .min = SECOND / 10,
+     .max = MINUTE,
+     .help = "For a whole TLS handshake, and for a PROXY protocol header."},
     {.name = "header",
      .type = CFG_DURATION,
      DEADLINE(header),
@@ -391,6 +298,15 @@ static const struct cfg_field deadline_fields[] = {
      .min = SECOND,
      .max = 24 * HOUR,
      .help = "For a connection as a whole."},
+    {.name = "queue",
+     .type = CFG_DURATION,
+     DEADLINE(queue),
+     .preset = "\"5 s\"",
+     .min = SECOND / 100,
+     .max = 5 * MINUTE,
+     .help = "For a request to wait for its signature; while the oldest has waited that long, new ones get "
+             "503 at "
+             "once."},
     {0},
 };
 
@@ -399,19 +315,19 @@ static const struct cfg_field unit_fields[] = {
      .type = CFG_STRING,
      .offset = UNIT_AT(name),
      .required = true,
-     .check = check_unit_name,
+     .check = settings_check_unit_name,
      .help = "Stands in the URL: POST /NAME. The first unit answers POST / too."},
     {.name = "key",
      .type = CFG_STRING,
      .offset = UNIT_AT(key),
      .required = true,
-     .check = check_not_empty,
+     .check = settings_check_not_empty,
      .help = "Private key, a PKCS #8 PEM file that only its owner can read."},
     {.name = "chain",
      .type = CFG_STRING,
      .offset = UNIT_AT(chain),
      .required = true,
-     .check = check_not_empty,
+     .check = settings_check_not_empty,
      .help = "The unit's certificate, then the intermediates, as PEM."},
     {.name = "root",
      .type = CFG_STRING,
@@ -423,26 +339,26 @@ static const struct cfg_field unit_fields[] = {
      .offset = UNIT_AT(protocols),
      .preset = "( \"rfc3161\", \"authenticode\" )",
      .words = protocol_words,
-     .check = check_any_word,
+     .check = settings_check_any_word,
      .help = "What it answers: rfc3161 (signtool /tr), authenticode (signtool /t). One URL serves both."},
     {.name = "policy",
      .type = CFG_STRING,
      .offset = UNIT_AT(policy),
      .required = true,
-     .check = check_policy,
+     .check = settings_check_policy,
      .help = "The unit's policy, an object identifier of your own; it stands in every token."},
     {.name = "policies",
      .type = CFG_STRINGS,
      .offset = UNIT_AT(policies),
      .preset = "( )",
-     .check = check_policies,
+     .check = settings_check_policies,
      .help = "Further policies that a request may name."},
     {.name = "digests",
      .type = CFG_WORDS,
      .offset = UNIT_AT(digests),
      .preset = "( \"sha256\", \"sha384\", \"sha512\" )",
      .words = digest_words,
-     .check = check_any_word,
+     .check = settings_check_any_word,
      .help = "Digests of the imprints that it stamps: sha1 (only for old clients), sha256, sha384, sha512."},
     {.name = "digest",
      .type = CFG_WORD,
@@ -484,8 +400,24 @@ static const struct cfg_field unit_fields[] = {
      .type = CFG_STRINGS,
      .offset = UNIT_AT(paths),
      .preset = "( )",
-     .check = check_paths,
+     .check = settings_check_paths,
      .help = "Further URLs of this unit, such as \"/timestamp\"."},
+    {.name = "allow",
+     .type = CFG_STRINGS,
+     .offset = UNIT_AT(allow),
+     .preset = "( )",
+     .check = settings_check_prefixes,
+     .help = "Who may ask this unit, as in clients.allow. Empty: all who may ask at all."},
+    {.name = "client_certificate",
+     .type = CFG_BOOL,
+     .offset = UNIT_AT(client_certificate),
+     .preset = "false",
+     .help = "It answers over TLS only, to clients with a certificate of tls.client_ca."},
+    {.name = "client_names",
+     .type = CFG_STRINGS,
+     .offset = UNIT_AT(client_names),
+     .preset = "( )",
+     .help = "Common names (CN) of those certificates. Empty: all."},
     {0},
 };
 
@@ -494,15 +426,30 @@ const struct cfg_field settings_fields[] = {
      .type = CFG_STRINGS,
      .offset = AT(listen),
      .preset = "( \"127.0.0.1:3161\" )",
-     .check = check_listen,
+     .check = settings_check_listen,
      .help = "Addresses: \"127.0.0.1:3161\", \"[::]:3161\", or the full path of a Unix socket. Sockets "
              "passed by systemd "
              "replace them."},
+    {.name = "tls",
+     .type = CFG_GROUP,
+     .offset = AT(tls),
+     .fields = tls_fields,
+     .help = "HTTPS, beside plain HTTP."},
+    {.name = "metrics",
+     .type = CFG_GROUP,
+     .offset = AT(metrics),
+     .fields = metrics_fields,
+     .help = "What Prometheus reads."},
+    {.name = "clients",
+     .type = CFG_GROUP,
+     .offset = AT(clients),
+     .fields = client_fields,
+     .help = "Who may ask, and how much."},
     {.name = "run_dir",
      .type = CFG_STRING,
      .offset = AT(run_dir),
      .preset = "\"/run/tsa\"",
-     .check = check_not_empty,
+     .check = settings_check_not_empty,
      .help = "Folder of the control socket and the clock file; made when it is missing."},
     {.name = "node",
      .type = CFG_INT,
@@ -558,7 +505,7 @@ const struct cfg_field settings_fields[] = {
      .fields = unit_fields,
      .size = sizeof(struct settings_unit),
      .required = true,
-     .check = check_units,
+     .check = settings_check_units,
      .help = "What stamps: each unit has a key, a certificate and a policy; the first one is the default."},
     {0},
 };
@@ -592,6 +539,9 @@ static void finish(const char *name, struct settings *settings)
 {
     resolve(name, &settings->run_dir);
     resolve(name, &settings->ledger.dir);
+    resolve(name, &settings->tls.certificate);
+    resolve(name, &settings->tls.key);
+    resolve(name, &settings->tls.client_ca);
     for (size_t i = 0; i < settings->units.num; i++) {
         finish_unit(name, (struct settings_unit *)settings->units.list + i);
     }

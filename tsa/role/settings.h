@@ -30,8 +30,11 @@ struct settings_unit {
     int64_t accuracy;            /* ns; 0 = not declared */
     int64_t time_digits;         /* of the fraction of genTime, 0 .. 6 */
     bool ordering, tsa_name;
-    int self_check;           /* enum settings_self_check */
-    struct cfg_strings paths; /* further URLs */
+    int self_check;                  /* enum settings_self_check */
+    struct cfg_strings allow;        /* prefixes of the clients that it serves; none = all */
+    bool client_certificate;         /* only over TLS, with a certificate of tls.client_ca */
+    struct cfg_strings client_names; /* common names of those certificates; none = all */
+    struct cfg_strings paths;        /* further URLs */
 };
 
 enum settings_self_check {
@@ -42,17 +45,39 @@ enum settings_clock {
     SETTINGS_CLOCK_SYSTEM
 };
 
+enum settings_tls_version {
+    SETTINGS_TLS_1_2,
+    SETTINGS_TLS_1_3
+};
+
 struct settings {
     struct cfg_strings listen; /* "127.0.0.1:3161", "[::1]:3161", "/run/tsa/http.sock" */
-    char *run_dir;             /* control socket, clock file */
-    int64_t node;              /* 1 .. 32767, part of every serial number */
-    int64_t fronts;            /* processes */
-    int64_t signers;           /* threads; 0 = one for each processor */
+    struct {
+        struct cfg_strings listen; /* none = no TLS */
+        char *certificate, *key; /* PEM files: the server's certificate and intermediates; its private key */
+        char *client_ca;         /* PEM file; empty = no client is asked for a certificate */
+        int min_version;         /* enum settings_tls_version */
+    } tls;
+    struct {
+        struct cfg_strings listen; /* then /metrics is answered there alone */
+    } metrics;
+    struct {
+        struct cfg_strings allow, deny;    /* prefixes; none in allow = all */
+        struct cfg_strings proxies;        /* whose X-Forwarded-For is believed */
+        struct cfg_strings proxy_protocol; /* whose connections begin with a PROXY protocol header */
+        int64_t connections;               /* at the same time, of one /32 or /64; 0 = any number */
+        int64_t rate, burst; /* requests a second of one /32 or /64, and at once; 0 = any number */
+    } clients;
+    char *run_dir;   /* control socket, clock file */
+    int64_t node;    /* 1 .. 32767, part of every serial number */
+    int64_t fronts;  /* processes */
+    int64_t signers; /* threads; 0 = one for each processor */
     struct {
         char *front, *issuer, *clock;
     } users; /* names or numbers; used where started as root; empty = stay */
     struct {
         int level, form;
+        bool access; /* one line for each request */
     } log;
     struct {
         int source;
@@ -64,7 +89,7 @@ struct settings {
         int64_t request_line, head, fields, body, pipeline, requests, connections, queue;
     } limits;
     struct {
-        int64_t header, body, write, keep_alive, connection; /* ns */
+        int64_t handshake, header, body, write, keep_alive, connection, queue; /* ns */
     } deadlines;
     struct cfg_groups units; /* of struct settings_unit */
 };

@@ -100,6 +100,10 @@
     X(UNIT_PROTOCOL, "unit-protocol", "this unit does not answer that protocol")                             \
     X(OVERLOADED, "overloaded", "too many requests are waiting")                                             \
     X(ISSUER_GONE, "issuer-gone", "the signing process is not there")                                        \
+    X(FORBIDDEN, "forbidden", "this address may not ask here")                                               \
+    X(CLIENT_CERTIFICATE, "client-certificate", "this unit wants a client certificate that it knows")        \
+    X(RATE, "rate", "too many requests came from this address")                                              \
+    X(CROWDED, "crowded", "too many connections came from this address")                                     \
     X(MSG_MALFORMED, "msg-malformed", "a message between two processes is malformed")                        \
     /* base, files */                                                                                        \
     X(IO, "io-error", "the file can not be read or written")                                                 \
