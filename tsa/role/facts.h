@@ -6,6 +6,7 @@
 #ifndef TSA_ROLE_FACTS_H
 #define TSA_ROLE_FACTS_H
 
+#include "tsa/role/histogram.h"
 #include "tsa/wire/gentime.h"
 
 struct facts {
@@ -22,6 +23,8 @@ struct facts {
     uint32_t num_signers;
     uint32_t num_waiting; /* requests in the issuer's queue */
     struct gentime started;
+    struct histogram sign; /* one request in a signing thread, since the issuer started */
+    struct histogram sync; /* one sync of the ledger */
 };
 
 #endif

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "tsa/role/clockpage.h"
-#include "tsa/role/settings.h"
 
 struct stamp_head {
     uint64_t id;
@@ -22,7 +21,8 @@ _Static_assert(sizeof(struct stamp_head) == 24, "no padding travels");
 
 struct stamped_head {
     uint64_t id;
-    uint32_t rc, reply_len;
+    uint32_t rc;
+    uint16_t reply_len, serial_len;
 };
 _Static_assert(sizeof(struct stamped_head) == 16, "no padding travels");
 
@@ -120,25 +120,29 @@ void msg_put_stamped(struct chan_out *out, const struct msg_stamped *stamped)
     const struct stamped_head head = {
         .id = stamped->id,
         .rc = (uint32_t)stamped->rc,
-        .reply_len = (uint32_t)stamped->reply.len,
+        .reply_len = (uint16_t)stamped->reply.len,
+        .serial_len = (uint16_t)stamped->serial.len,
     };
     struct wbuf *w = chan_begin(out, MSG_STAMPED);
 
     wbuf_put(w, bytes_of(&head, sizeof(head)));
     wbuf_put(w, stamped->reply);
+    wbuf_put(w, stamped->serial);
     chan_end(out);
 }
 
 enum rc msg_get_stamped(struct bytes body, struct msg_stamped *out)
 {
     struct stamped_head head;
+    struct bytes reply, serial;
 
     *out = (struct msg_stamped){0};
-    if (!take_head(&body, &head, sizeof(head)) || head.rc >= RC_NUM || head.reply_len != body.len ||
-        (head.rc == RC_OK) != (body.len > 0)) {
+    if (!take_head(&body, &head, sizeof(head)) || !take(&body, head.reply_len, &reply) ||
+        !take(&body, head.serial_len, &serial) || body.len != 0 || head.rc >= RC_NUM ||
+        (head.rc == RC_OK) != (reply.len > 0) || serial.len > (head.rc == RC_OK ? MSG_SERIAL_MAX : 0)) {
         return RC_MSG_MALFORMED;
     }
-    *out = (struct msg_stamped){.id = head.id, .rc = (enum rc)head.rc, .reply = body.len ? body : BYTES_NONE};
+    *out = (struct msg_stamped){.id = head.id, .rc = (enum rc)head.rc, .reply = reply, .serial = serial};
     return RC_OK;
 }
 
@@ -175,7 +179,8 @@ void msg_put_facts(struct chan_out *out, const struct msg_facts *facts)
     chan_end(out);
 }
 
-_Static_assert(sizeof(struct facts) == 4 * 4 + 2 * 8 + 32 + 2 * sizeof(struct gentime) + 4 * 8 + 2 * 4,
+_Static_assert(sizeof(struct facts) == 4 * 4 + 2 * 8 + 32 + 2 * sizeof(struct gentime) + 4 * 8 + 2 * 4 +
+                                           2 * sizeof(struct histogram),
                "padding within the times alone");
 
 static bool is_padding_clear(const uint8_t *octets, size_t time_at)
@@ -204,6 +209,28 @@ enum rc msg_get_facts(struct bytes body, struct msg_facts *out)
     }
     *out = (struct msg_facts){0};
     return RC_MSG_MALFORMED;
+}
+
+struct bytes msg_units_bytes(const struct msg_units *units)
+{
+    return bytes_of(units, offsetof(struct msg_units, now) + units->num * sizeof(units->now[0]));
+}
+
+enum rc msg_get_units(struct bytes body, struct msg_units *out)
+{
+    *out = (struct msg_units){0};
+    if (!take_head(&body, &out->num, sizeof(out->num)) || out->num > SETTINGS_MAX_UNITS ||
+        body.len != out->num * sizeof(out->now[0])) {
+        *out = (struct msg_units){0};
+        return RC_MSG_MALFORMED;
+    }
+    memcpy(out->now, body.data, body.len);
+    for (size_t i = 0; i < out->num; i++) {
+        if (out->now[i] >= SETTINGS_MAX_UNITS && out->now[i] != MSG_UNIT_GONE) {
+            return RC_MSG_MALFORMED;
+        }
+    }
+    return RC_OK;
 }
 
 void msg_put_empty(struct chan_out *out, enum msg_type type)

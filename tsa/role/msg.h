@@ -8,6 +8,7 @@
 
 #include "tsa/role/chan.h"
 #include "tsa/role/facts.h"
+#include "tsa/role/settings.h"
 #include "tsa/wire/digest.h"
 #include "tsa/wire/msauth.h"
 #include "tsa/wire/tsp.h"
@@ -18,8 +19,13 @@ enum msg_type {
     MSG_ASK_FACTS, /* front, parent -> issuer: uint64_t id */
     MSG_FACTS,     /* issuer -> front, parent: struct msg_facts */
     MSG_READY,     /* role -> parent: the jail is closed, work is taken; empty */
-    MSG_PEER, /* parent -> front, issuer: a new channel rides along (front: to the issuer; issuer: of a front); empty */
-    MSG_STOP, /* parent -> role: finish and exit; empty */
+    MSG_PEER, /* parent -> front, issuer: a new channel rides along (front: to the issuer; issuer: of a front); empty, or,
+                 to the issuer for a front of an older generation, struct msg_units */
+    MSG_STOP,   /* parent -> role: finish and exit; empty */
+    MSG_LOADED, /* issuer -> parent: all is loaded and tried, it waits for the record's lock; empty */
+    MSG_DRAIN, /* parent -> front: accept no more, end each connection with its next answer, then exit; empty */
+    MSG_PING, /* parent -> role; empty */
+    MSG_PONG, /* role -> parent: it is alive; empty */
 };
 
 enum msg_kind {
@@ -45,7 +51,17 @@ struct msg_stamped {
     uint64_t id;
     enum rc rc;         /* RC_OK: reply is there; else why not */
     struct bytes reply; /* DER: a granted TimeStampResp, or the SignedData of a countersignature */
+    struct bytes
+        serial; /* of the record, contents octets, at most MSG_SERIAL_MAX; with RC_OK alone; empty = not told */
 };
+#define MSG_SERIAL_MAX 20
+
+/* What a front of an older generation calls a unit -> what the issuer calls it now. */
+struct msg_units {
+    uint16_t num;
+    uint16_t now[SETTINGS_MAX_UNITS]; /* MSG_UNIT_GONE = there is none of that name any more */
+};
+#define MSG_UNIT_GONE UINT16_MAX
 
 struct msg_facts {
     uint64_t id;
@@ -65,7 +81,11 @@ enum rc msg_get_ask_facts(struct bytes body, uint64_t *out_id) MUST_CHECK;
 void msg_put_facts(struct chan_out *out, const struct msg_facts *facts);
 enum rc msg_get_facts(struct bytes body, struct msg_facts *out) MUST_CHECK;
 
-/* msg_put_empty frames a message without body (MSG_READY, MSG_STOP). */
+/* msg_units_bytes gives the body of MSG_PEER, for chan_send_fd; it borrows units. msg_get_units reads it. RC_MSG_MALFORMED. */
+struct bytes msg_units_bytes(const struct msg_units *units);
+enum rc msg_get_units(struct bytes body, struct msg_units *out) MUST_CHECK;
+
+/* msg_put_empty frames a message without body. */
 void msg_put_empty(struct chan_out *out, enum msg_type type);
 
 #endif
