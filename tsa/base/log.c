@@ -88,7 +88,14 @@ static void put_closing(struct line *line, char c)
     line->text[line->len++] = c;
 }
 
-/* The octets of the well-formed UTF-8 character at the front (RFC 3629), 0 when there is none or it is a control character. */
+/* Line and paragraph separators, and what turns the direction of text around: a line must not look like another one. */
+static bool is_deceptive(const unsigned char *p)
+{
+    return p[0] == 0xe2 &&
+           ((p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae) || (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+}
+
+/* The octets of the well-formed UTF-8 character at the front (RFC 3629), 0 when there is none or it must not be shown as it is. */
 static size_t printable_len(const unsigned char *p)
 {
     size_t len = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
@@ -108,7 +115,7 @@ static size_t printable_len(const unsigned char *p)
         (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) {
         return 0;
     }
-    return len;
+    return is_deceptive(p) ? 0 : len;
 }
 
 static size_t put_character(struct line *line, const unsigned char *p)
@@ -227,14 +234,11 @@ static void write_line(const struct line *line)
     }
 }
 
-void log_event(enum log_level level, const char *message, const struct log_field *fields)
+static void write_event(enum log_level level, const char *message, const struct log_field *fields)
 {
     int saved = errno;
     struct line line = {.len = 0};
 
-    if (level > state.level) {
-        return;
-    }
     put_head(&line, level);
     put_pair(&line, "msg", message);
     for (; fields && fields->name; fields++) {
@@ -246,6 +250,18 @@ void log_event(enum log_level level, const char *message, const struct log_field
     put_closing(&line, '\n');
     write_line(&line);
     errno = saved;
+}
+
+void log_event(enum log_level level, const char *message, const struct log_field *fields)
+{
+    if (level <= state.level) {
+        write_event(level, message, fields);
+    }
+}
+
+void log_access(const char *message, const struct log_field *fields)
+{
+    write_event(LOG_LEVEL_INFO, message, fields);
 }
 
 /* Drops a character that the cut has left incomplete, and says that something is missing. */

@@ -38,6 +38,9 @@ struct log_field {
 };
 void log_event(enum log_level level, const char *message, const struct log_field *fields);
 
+/* log_access writes an event of the access log, which is switched on by itself: whatever level was set, told as "info". */
+void log_access(const char *message, const struct log_field *fields);
+
 /* log_die writes an error and exits with code (sysexits: 64 usage, 70 our fault, 78 configuration). Start-up only. */
 void log_die(int code, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
 

@@ -108,6 +108,9 @@ static void levels_are_kept_back(void **state)
     log_warning("5");
     log_error("6");
     assert_string_equal(written(), "time=" TIME " level=warning msg=5\ntime=" TIME " level=error msg=6\n");
+    log_start(NULL, LOG_LEVEL_ERROR, LOG_FORM_TEXT);
+    log_access("request", NULL); /* has a switch of its own */
+    assert_string_equal(written(), "time=" TIME " level=info msg=request\n");
 }
 
 static void nothing_from_outside_reaches_a_terminal(void **state)
@@ -124,6 +127,16 @@ static void nothing_from_outside_reaches_a_terminal(void **state)
     log_info("%s", "\xc2\x9b \xc0\xaf \xed\xa0\x80 \xf4\x90\x80\x80 \xe2\x82");
     assert_string_equal(written(), "time=" TIME " level=info msg=\"\\xc2\\x9b \\xc0\\xaf \\xed\\xa0\\x80 "
                                    "\\xf4\\x90\\x80\\x80 \\xe2\\x82\"\n");
+}
+
+/* A separator of lines, an override of direction: neither may make one line look like another. */
+static void text_is_not_turned_around(void **state)
+{
+    (void)state;
+    log_start(NULL, LOG_LEVEL_INFO, LOG_FORM_TEXT);
+    log_info("%s", "\xe2\x80\xa8 \xe2\x80\xae \xe2\x81\xa6 \xe2\x80\x93 \xe2\x81\xaa");
+    assert_string_equal(written(), "time=" TIME " level=info msg=\"\\xe2\\x80\\xa8 \\xe2\\x80\\xae "
+                                   "\\xe2\\x81\\xa6 \xe2\x80\x93 \xe2\x81\xaa\"\n");
 }
 
 static void long_ones_are_cut(void **state)
@@ -239,10 +252,15 @@ static void a_closed_end_does_no_harm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(text_is_logfmt),       TEST(json_is_json),
-        TEST(levels_are_kept_back), TEST(nothing_from_outside_reaches_a_terminal),
-        TEST(long_ones_are_cut),    TEST(the_journal_gets_priorities),
-        TEST(lines_do_not_mix),     TEST(a_closed_end_does_no_harm),
+        TEST(text_is_logfmt),
+        TEST(json_is_json),
+        TEST(levels_are_kept_back),
+        TEST(nothing_from_outside_reaches_a_terminal),
+        TEST(long_ones_are_cut),
+        TEST(the_journal_gets_priorities),
+        TEST(lines_do_not_mix),
+        TEST(a_closed_end_does_no_harm),
+        TEST(text_is_not_turned_around),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
