@@ -51,6 +51,7 @@ struct shared {
     shared_count statuses[SHARED_STATUSES], ends[SHARED_ENDS],
         refused[RC_NUM]; /* refused: by admission, before any unit */
     shared_count accepted;
+    shared_count starts;            /* of fronts: metrics_init counts */
     struct shared_histogram answer; /* from a whole request to its answer */
     struct shared_source sources[SHARED_SOURCES];
     struct shared_place places[SHARED_PLACES];
