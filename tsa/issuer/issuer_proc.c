@@ -17,6 +17,7 @@
 #include "tsa/base/log.h"
 #include "tsa/base/mem.h"
 #include "tsa/base/now.h"
+#include "tsa/issuer/issuer_load.h"
 #include "tsa/issuer/reader.h"
 #include "tsa/role/jail.h"
 
@@ -73,15 +74,10 @@ const int issuer_calls[] = {
 };
 
 struct issuer {
-    struct settings settings;
-    struct unit units[SETTINGS_MAX_UNITS];
-    size_t num_units;
+    struct issuer_load load;
     struct clockpage *page;
     struct ledger ledger;
-    struct issue_core core;
-    struct issue_thread *threads;
     pthread_t *signers, recording;
-    size_t num_signers;
     struct pool pool;
     struct work work;
     struct recorder recorder;
@@ -102,79 +98,11 @@ static void settle_memory(size_t num_signers)
     (void)mallopt(M_TRIM_THRESHOLD, INT_MAX);
 }
 
-static void load_key(struct issuer *issuer, struct inherit *in, size_t index)
+static size_t num_signers_of(const struct settings *settings)
 {
-    const struct unit *unit = &issuer->units[index];
-    const int fd = inherit_take_n(in, "key", index);
-    struct signer *signer = NULL;
-    char why[SIGNER_WHY_MAX];
-    unsigned uid = 0, gid;
-    enum rc rc;
+    const int64_t num = settings->signers > 0 ? settings->signers : sysconf(_SC_NPROCESSORS_ONLN);
 
-    if (fd < 0) {
-        log_die(EX_SOFTWARE, "unit %s: its key did not come along", unit->settings->name);
-    }
-    if (issuer->settings.users.issuer && *issuer->settings.users.issuer &&
-        jail_resolve(issuer->settings.users.issuer, &uid, &gid) != RC_OK) {
-        log_die(EX_CONFIG, "there is no user %s", issuer->settings.users.issuer);
-    }
-    rc = signer_file_open(fd, unit, uid, why, &signer);
-    if (rc != RC_OK) {
-        log_die(EX_CONFIG, "unit %s: %s", unit->settings->name, why);
-    }
-    rc = issue_set_unit(&issuer->core, index, unit, &signer);
-    if (rc != RC_OK) {
-        log_die(EX_CONFIG, "unit %s: %s", unit->settings->name, rc_text(rc));
-    }
-}
-
-static void load_units(struct issuer *issuer, struct inherit *in)
-{
-    enum rc rc = issue_init(&issuer->core, issuer->page, (unsigned)issuer->settings.node, issuer->num_units);
-
-    if (!signer_prepare_memory()) {
-        log_warning("there is no guarded memory for keys here");
-    }
-    if (rc != RC_OK) {
-        log_die(EX_SOFTWARE, "can not prepare: %s", rc_text(rc));
-    }
-    for (size_t i = 0; i < issuer->num_units; i++) {
-        load_key(issuer, in, i);
-    }
-}
-
-/* A certificate that is out of its time makes a unit that refuses, not an authority that does not start. */
-static void try_units(struct issuer *issuer)
-{
-    for (size_t i = 0; i < issuer->num_units; i++) {
-        const char *name = issuer->units[i].settings->name;
-        const enum rc rc = issue_trial(&issuer->threads[0], i);
-
-        if (rc == RC_CERT_EXPIRED || rc == RC_CERT_NOT_YET_VALID) {
-            log_error("unit %s refuses everything: %s", name, rc_text(rc));
-        } else if (rc != RC_OK) {
-            log_die(EX_CONFIG, "unit %s: the trial failed: %s", name, rc_text(rc));
-        }
-    }
-}
-
-static void make_threads(struct issuer *issuer)
-{
-    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    int64_t num = issuer->settings.signers > 0 ? issuer->settings.signers : processors;
-
-    num = num < 1 ? 1 : num > SIGNERS_MAX ? SIGNERS_MAX : num;
-    issuer->num_signers = (size_t)num;
-    settle_memory((size_t)num);
-    issuer->threads = xcalloc((size_t)num, sizeof(*issuer->threads));
-    issuer->signers = xcalloc((size_t)num, sizeof(*issuer->signers));
-    for (size_t i = 0; i < issuer->num_signers; i++) {
-        const enum rc rc = issue_thread_init(&issuer->threads[i], &issuer->core);
-
-        if (rc != RC_OK) {
-            log_die(EX_SOFTWARE, "can not prepare to sign: %s", rc_text(rc));
-        }
-    }
+    return num < 1 ? 1 : num > SIGNERS_MAX ? SIGNERS_MAX : (size_t)num;
 }
 
 static void open_ledger(struct issuer *issuer, int dir_fd)
@@ -182,30 +110,30 @@ static void open_ledger(struct issuer *issuer, int dir_fd)
     const enum rc rc = ledger_open(&issuer->ledger, dir_fd, NULL, LOCK_WAIT_MS);
 
     if (rc == RC_OVERLOADED) {
-        log_die(EX_CONFIG, "another process writes the record in %s", issuer->settings.ledger.dir);
+        log_die(EX_CONFIG, "another process writes the record in %s", issuer->load.settings.ledger.dir);
     }
     if (rc != RC_OK) {
-        log_die(EX_SOFTWARE, "the record in %s can not be opened: %s%s%s", issuer->settings.ledger.dir,
+        log_die(EX_SOFTWARE, "the record in %s can not be opened: %s%s%s", issuer->load.settings.ledger.dir,
                 rc_text(rc), rc == RC_IO ? ": " : "", rc == RC_IO ? strerror(errno) : "");
     }
-    clockgate_raise(&issuer->core.floor, issuer->ledger.last_clock);
+    clockgate_raise(&issuer->load.core.floor, issuer->ledger.last_clock);
     (void)close(dir_fd);
 }
 
 static void wire(struct issuer *issuer, int parent)
 {
-    const int64_t wanted = issuer->settings.limits.queue * issuer->settings.fronts;
+    const int64_t wanted = issuer->load.settings.limits.queue * issuer->load.settings.fronts;
     const int64_t jobs = wanted < JOBS_MIN ? JOBS_MIN : wanted > JOBS_MAX ? JOBS_MAX : wanted;
 
     pool_init(&issuer->pool, (size_t)jobs);
-    work_init(&issuer->work, issuer->num_signers);
+    work_init(&issuer->work, issuer->load.num_threads);
     issuer->recorder = (struct recorder){
-        .core = &issuer->core,
+        .core = &issuer->load.core,
         .ledger = &issuer->ledger,
         .pool = &issuer->pool,
         .work = &issuer->work,
     };
-    if (recorder_init(&issuer->recorder, issuer->num_signers) != RC_OK) {
+    if (recorder_init(&issuer->recorder, issuer->load.num_threads) != RC_OK) {
         log_die(EX_SOFTWARE, "can not prepare the recorder: %s", strerror(errno));
     }
     issuer->reader.pool = &issuer->pool;
@@ -218,20 +146,22 @@ static void start(struct issuer *issuer, struct inherit *in)
 {
     const int clock = inherit_take(in, "clock"), ledger = inherit_take(in, "ledger"),
               parent = inherit_take(in, "parent");
+    size_t num_signers;
     int front;
 
-    log_start("issuer", LOG_LEVEL_NOTICE, LOG_FORM_TEXT);
-    inherit_load(in, &issuer->settings, issuer->units, &issuer->num_units);
-    log_start("issuer", (enum log_level)issuer->settings.log.level, (enum log_form)issuer->settings.log.form);
+    issuer_load_settings(&issuer->load, in);
     issuer->page = clock >= 0 ? clockpage_open(clock, false) : NULL;
     if (!issuer->page || ledger < 0 || parent < 0) {
         log_die(EX_SOFTWARE,
                 "the clock file, the folder of the record or the channel to the parent is missing");
     }
     (void)close(clock);
-    load_units(issuer, in);
-    make_threads(issuer);
-    try_units(issuer);
+    num_signers = num_signers_of(&issuer->load.settings);
+    issuer_load_keys(&issuer->load, in, issuer->page);
+    settle_memory(num_signers);
+    issuer_load_threads(&issuer->load, num_signers);
+    issuer->signers = xcalloc(num_signers, sizeof(*issuer->signers));
+    issuer_load_try(&issuer->load);
     open_ledger(issuer, ledger);
     wire(issuer, parent);
     for (size_t i = 0; (front = inherit_take_n(in, "front", i)) >= 0; i++) {
@@ -243,7 +173,7 @@ static void close_jail(const struct issuer *issuer)
 {
     const struct jail jail = {
         .role = "issuer",
-        .user = issuer->settings.users.issuer,
+        .user = issuer->load.settings.users.issuer,
         .syscalls = issuer_calls,
         .rights_dir = -1, /* its file is open; another it needs not */
         .num_files = NUM_FILES,
@@ -299,10 +229,10 @@ static void start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
 static void start_threads(struct issuer *issuer)
 {
     start_thread(&issuer->recording, recorder_run, &issuer->recorder);
-    for (size_t i = 0; i < issuer->num_signers; i++) {
+    for (size_t i = 0; i < issuer->load.num_threads; i++) {
         struct station *station = xcalloc(1, sizeof(*station));
 
-        *station = (struct station){.issuer = issuer, .thread = &issuer->threads[i]};
+        *station = (struct station){.issuer = issuer, .thread = &issuer->load.threads[i]};
         start_thread(&issuer->signers[i], sign_on, station);
     }
 }
@@ -312,7 +242,7 @@ static void stop_threads(struct issuer *issuer)
 {
     pool_wait_all(&issuer->pool);
     work_stop(&issuer->work);
-    for (size_t i = 0; i < issuer->num_signers; i++) {
+    for (size_t i = 0; i < issuer->load.num_threads; i++) {
         (void)pthread_join(issuer->signers[i], NULL);
     }
     recorder_stop(&issuer->recorder);
@@ -337,18 +267,10 @@ static void clear(struct issuer *issuer)
     recorder_clear(&issuer->recorder);
     work_clear(&issuer->work);
     pool_clear(&issuer->pool);
-    for (size_t i = 0; i < issuer->num_signers; i++) {
-        issue_thread_clear(&issuer->threads[i]);
-    }
-    free(issuer->threads);
     free(issuer->signers);
-    issue_clear(&issuer->core);
     ledger_close(&issuer->ledger);
+    issuer_load_clear(&issuer->load);
     clockpage_close(issuer->page);
-    for (size_t i = 0; i < issuer->num_units; i++) {
-        unit_clear(&issuer->units[i]);
-    }
-    settings_clear(&issuer->settings);
 }
 
 int issuer_proc_main(struct inherit *in)
@@ -363,7 +285,7 @@ int issuer_proc_main(struct inherit *in)
     close_jail(issuer);
     say_ready(issuer);
     start_threads(issuer);
-    log_info("units: %zu, signers: %zu, records: %llu", issuer->num_units, issuer->num_signers,
+    log_info("units: %zu, signers: %zu, records: %llu", issuer->load.num_units, issuer->load.num_threads,
              (unsigned long long)issuer->ledger.sequence);
     reader_run(&issuer->reader);
     stop_threads(issuer);
