@@ -18,10 +18,12 @@ macro(tsa_need prefix module)
 endmacro()
 
 tsa_need(CRYPTO "libcrypto>=3.0")
+tsa_need(SSL "libssl>=3.0")
 tsa_need(CONFIG libconfig)
 tsa_need(SECCOMP libseccomp)
 tsa_need(EVENT libevent_core)
 tsa_need(EVENT_EXTRA libevent_extra)
+tsa_need(EVENT_OPENSSL libevent_openssl)
 tsa_need(CURL libcurl)
 tsa_need(JANSSON jansson)
 
@@ -55,7 +57,7 @@ elseif(NOT LLHTTP_FOUND)
 endif()
 
 # The names that floors use -> the targets behind them.
-foreach(name CRYPTO CONFIG SECCOMP EVENT EVENT_EXTRA CURL JANSSON)
+foreach(name CRYPTO SSL CONFIG SECCOMP EVENT EVENT_EXTRA EVENT_OPENSSL CURL JANSSON)
     set(TSA_NEED_${name} PkgConfig::${name})
 endforeach()
 set(TSA_NEED_THREADS Threads::Threads)

@@ -66,10 +66,10 @@ static void on_request(void *arg, struct http_slot *slot, const struct http_requ
 /* The access log: one line per answer. */
 static void log_answered(const struct http_answered *answered)
 {
-    char peer[HTTP_CONN_PEER_MAX], method[32], target[160], agent[80], status[8], len[24], ms[24];
+    char client[NETADDR_TEXT_MAX], method[32], target[160], agent[80], status[8], len[24], ms[24];
     const struct http_reply *reply = answered->reply;
     const struct log_field fields[] = {
-        {"client", http_conn_peer_text(answered->peer, peer)},
+        {"client", netaddr_text(answered->client, client)},
         {"method", method},
         {"target", target},
         {"status", status},
@@ -101,15 +101,17 @@ static void on_answered(void *arg, const struct http_answered *answered)
     }
 }
 
-static void on_closed(void *arg, enum http_end end)
+static void on_closed(void *arg, const struct http_peer *peer, enum http_end end)
 {
     struct front *front = arg;
 
+    (void)peer;
     metrics_count_end(&front->metrics, end);
     http_listen_resume(&front->listen);
 }
 
-static const struct http_server_ops server_ops = {on_request, on_answered, on_closed};
+static const struct http_server_ops server_ops = {
+    .on_request = on_request, .on_answered = on_answered, .on_closed = on_closed};
 
 /* ---- issuer ---------------------------------------------------------------------------------------- */
 
@@ -329,6 +331,7 @@ static void start_server(struct front *front)
         .pipeline = (size_t)s->limits.pipeline,
         .requests = (size_t)s->limits.requests,
         .connections = (size_t)s->limits.connections,
+        .handshake = s->deadlines.handshake,
         .header = s->deadlines.header,
         .body = s->deadlines.body,
         .write = s->deadlines.write,
@@ -371,11 +374,12 @@ static void watch_parent(struct front *front)
 
 static void start_listening(struct front *front, struct inherit *in)
 {
+    static const struct http_door plain = {.kind = HTTP_DOOR_PLAIN};
     size_t i;
     int fd;
 
     for (i = 0; (fd = inherit_take_n(in, "listen", i)) >= 0; i++) {
-        if (!http_listen_add(&front->listen, fd)) {
+        if (!http_listen_add(&front->listen, fd, &plain)) {
             log_die(70, "more than %d listening sockets", HTTP_LISTEN_MAX);
         }
     }

@@ -5,13 +5,11 @@
  */
 #include "tsa/front/http_conn.h"
 
-#include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "tsa/base/now.h"
 
@@ -29,12 +27,6 @@ struct note {
     char text[LOG_TARGET_MAX];
 };
 
-union peer {
-    struct sockaddr any; /* AF_UNSPEC: a Unix socket */
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
-};
-
 /* One request, from when it is whole until its answer is sent. */
 struct http_slot {
     TAILQ_ENTRY(http_slot) entry;
@@ -43,7 +35,7 @@ struct http_slot {
     int64_t started;
     bool is_head, is_http10, ready, closes;
     struct note method, target, agent;
-    union peer peer;
+    struct http_peer peer;
     struct wbuf out;
 };
 
@@ -62,7 +54,7 @@ struct http_conn {
     bool continued; /* 100 Continue was sent for the request that is arriving */
     bool busy;      /* process is running */
     bool dead;
-    union peer peer;
+    struct http_peer peer;
 };
 
 static void process(struct http_conn *conn);
@@ -232,7 +224,10 @@ static void send_ready(struct http_conn *conn)
 static void tell_answered(struct http_slot *slot, const struct http_reply *reply)
 {
     struct http_answered answered = {
-        .peer = &slot->peer.any,
+        .client = &slot->peer.client,
+        .direct = &slot->peer.direct,
+        .certificate = slot->peer.certificate,
+        .is_tls = slot->peer.door->kind == HTTP_DOOR_TLS,
         .method = bytes_of(slot->method.text, slot->method.len),
         .target = bytes_of(slot->target.text, slot->target.len),
         .agent = bytes_of(slot->agent.text, slot->agent.len),
@@ -465,16 +460,18 @@ void http_conn_expire(struct http_phase_member *member)
 
 /* ---- birth and death ------------------------------------------------------------------------------- */
 
-static void keep_peer(struct http_conn *conn, const struct sockaddr *peer)
+static struct http_peer peer_of(const struct sockaddr *sock, const struct http_door *door)
 {
-    if (peer && peer->sa_family == AF_INET) {
-        memcpy(&conn->peer.in, peer, sizeof conn->peer.in);
-    } else if (peer && peer->sa_family == AF_INET6) {
-        memcpy(&conn->peer.in6, peer, sizeof conn->peer.in6);
-    }
+    static const struct sockaddr local = {.sa_family = AF_UNIX};
+    static const struct http_door plain = {.kind = HTTP_DOOR_PLAIN};
+    struct netaddr direct = netaddr_of_sock(sock ? sock : &local);
+
+    return (struct http_peer){
+        .direct = direct, .client = direct, .door = door ? door : &plain, .source = UINT32_MAX};
 }
 
-struct http_conn *http_conn_new(struct http_server *server, int fd, const struct sockaddr *peer)
+struct http_conn *http_conn_new(struct http_server *server, int fd, const struct sockaddr *peer,
+                                const struct http_door *door)
 {
     struct http_conn *conn = calloc(1, sizeof *conn);
     int64_t now = now_mono_ns();
@@ -486,7 +483,7 @@ struct http_conn *http_conn_new(struct http_server *server, int fd, const struct
     conn->server = server;
     conn->life_end = now + server->config.connection;
     TAILQ_INIT(&conn->slots);
-    keep_peer(conn, peer);
+    conn->peer = peer_of(peer, door);
     http_parse_init(&conn->parse, &server->config.limits);
     bufferevent_setcb(conn->bev, on_readable, on_written, on_event, conn);
     bufferevent_setwatermark(conn->bev, EV_READ, 0, http_parse_max(&server->config.limits));
@@ -511,7 +508,7 @@ void http_conn_kill(struct http_phase_member *member, enum http_end end)
     http_phase_leave(&server->phases, member);
     server->num_conns--;
     http_server_bury(server, member);
-    server->ops->on_closed(server->arg, end);
+    server->ops->on_closed(server->arg, &conn->peer, end);
 }
 
 void http_conn_stop(struct http_phase_member *member)
@@ -538,17 +535,12 @@ void http_conn_free(struct http_phase_member *member)
     free(conn);
 }
 
-const char *http_conn_peer_text(const struct sockaddr *peer, char out[HTTP_CONN_PEER_MAX])
+const struct http_peer *http_conn_peer(const struct http_slot *slot)
 {
-    const void *address = NULL;
+    return &slot->peer;
+}
 
-    if (peer->sa_family == AF_INET) {
-        address = &((const struct sockaddr_in *)(const void *)peer)->sin_addr;
-    } else if (peer->sa_family == AF_INET6) {
-        address = &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
-    }
-    if (!address || !inet_ntop(peer->sa_family, address, out, HTTP_CONN_PEER_MAX)) {
-        snprintf(out, HTTP_CONN_PEER_MAX, "unix");
-    }
-    return out;
+void http_conn_set_client(struct http_slot *slot, const struct netaddr *client)
+{
+    slot->peer.client = *client;
 }

@@ -12,14 +12,16 @@
  * legal, and quiet, when the client has gone. */
 void http_conn_reply(struct http_slot *slot, const struct http_reply *reply);
 
-/* http_conn_peer_text writes a client's address as text ("unix" for AF_UNSPEC); returns out. */
-#define HTTP_CONN_PEER_MAX 64
-const char *http_conn_peer_text(const struct sockaddr *peer, char out[HTTP_CONN_PEER_MAX]);
+/* http_conn_peer tells who has asked; good until the slot is answered. */
+const struct http_peer *http_conn_peer(const struct http_slot *slot);
+
+/* http_conn_set_client says for whom a proxy has asked: the access log's client of this request. */
+void http_conn_set_client(struct http_slot *slot, const struct netaddr *client);
 
 /* For http_server: */
-struct http_conn *http_conn_new(struct http_server *server, int fd,
-                                const struct sockaddr *peer); /* NULL: no memory; fd stays open */
-void http_conn_expire(struct http_phase_member *member);      /* its phase has lasted too long */
+struct http_conn *http_conn_new(struct http_server *server, int fd, const struct sockaddr *peer,
+                                const struct http_door *door); /* NULL: no memory; fd stays open */
+void http_conn_expire(struct http_phase_member *member);       /* its phase has lasted too long */
 void http_conn_kill(struct http_phase_member *member, enum http_end end);
 void http_conn_stop(struct http_phase_member *member);
 void http_conn_free(struct http_phase_member *member);

@@ -29,8 +29,9 @@ static void look_away(struct http_listen *listen, int error)
 }
 
 /* False: no more in this turn. */
-static bool accept_one(struct http_listen *listen, int fd)
+static bool accept_one(struct http_listen_socket *socket, int fd)
 {
+    struct http_listen *listen = socket->listen;
     struct sockaddr_storage peer = {0};
     socklen_t len = sizeof peer;
     int client;
@@ -48,7 +49,7 @@ static bool accept_one(struct http_listen *listen, int fd)
         return false;
     }
     listen->num_accepted++;
-    return http_server_adopt(listen->server, client, (const struct sockaddr *)&peer);
+    return http_server_adopt(listen->server, client, (const struct sockaddr *)&peer, socket->door);
 }
 
 static void on_acceptable(evutil_socket_t fd, short what, void *arg)
@@ -75,7 +76,7 @@ static void pause_accept(struct http_listen *listen)
     size_t i;
 
     for (i = 0; i < listen->num; i++) {
-        event_del(listen->events[i]);
+        event_del(listen->sockets[i].event);
     }
     listen->paused = true;
     event_add(listen->retry, &moment);
@@ -91,7 +92,7 @@ void http_listen_resume(struct http_listen *listen)
     listen->paused = false;
     event_del(listen->retry);
     for (i = 0; i < listen->num; i++) {
-        event_add(listen->events[i], NULL);
+        event_add(listen->sockets[i].event, NULL);
     }
 }
 
@@ -106,27 +107,28 @@ void http_listen_init(struct http_listen *listen, struct http_server *server)
 }
 
 /* Connections inherit TCP_NODELAY, which spares each a system call and the jail one that it would allow; a Unix socket has none. */
-bool http_listen_add(struct http_listen *listen, int fd)
+bool http_listen_add(struct http_listen *listen, int fd, const struct http_door *door)
 {
     const int on = 1;
-    struct event *event;
+    struct http_listen_socket *socket = &listen->sockets[listen->num];
 
     if (listen->num == HTTP_LISTEN_MAX) {
         return false;
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    event = event_new(listen->server->base, fd, EV_READ | EV_PERSIST, on_acceptable, listen);
-    if (!event || event_add(event, NULL) != 0) {
+    *socket = (struct http_listen_socket){.listen = listen, .door = door};
+    socket->event = event_new(listen->server->base, fd, EV_READ | EV_PERSIST, on_acceptable, socket);
+    if (!socket->event || event_add(socket->event, NULL) != 0) {
         log_die(70, "out of memory");
     }
-    listen->events[listen->num++] = event;
+    listen->num++;
     return true;
 }
 
 void http_listen_clear(struct http_listen *listen)
 {
     while (listen->num > 0) {
-        struct event *event = listen->events[--listen->num];
+        struct event *event = listen->sockets[--listen->num].event;
         int fd = event_get_fd(event);
 
         event_free(event); /* before its descriptor: others hold the socket too, so epoll would go on */

@@ -12,7 +12,11 @@
 
 struct http_listen {
     struct http_server *server;
-    struct event *events[HTTP_LISTEN_MAX];
+    struct http_listen_socket {
+        struct http_listen *listen;
+        struct event *event;
+        const struct http_door *door;
+    } sockets[HTTP_LISTEN_MAX];
     size_t num;
     struct event *retry;
     bool paused;
@@ -22,8 +26,8 @@ struct http_listen {
 /* http_listen_init is for start-up: it dies when there is no memory. */
 void http_listen_init(struct http_listen *listen, struct http_server *server);
 
-/* http_listen_add takes a listening socket. False when there are too many (the socket stays the caller's). */
-bool http_listen_add(struct http_listen *listen, int fd);
+/* http_listen_add takes a listening socket; door must outlive it. False when there are too many (the socket stays the caller's). */
+bool http_listen_add(struct http_listen *listen, int fd, const struct http_door *door);
 
 /* http_listen_resume looks again, after a connection has ended. */
 void http_listen_resume(struct http_listen *listen);

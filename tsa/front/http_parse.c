@@ -55,6 +55,7 @@ static const char *const field_names[HTTP_FIELD_NUM] = {
     [HTTP_FIELD_AGENT] = "user-agent",
     [HTTP_FIELD_EXPECT] = "expect",
     [HTTP_FIELD_CODING] = "transfer-encoding",
+    [HTTP_FIELD_FORWARDED] = "x-forwarded-for",
 };
 
 static void keep_field(struct http_parse *parse)
@@ -67,7 +68,8 @@ static void keep_field(struct http_parse *parse)
         value.len--;
     }
     for (i = 0; i < HTTP_FIELD_NUM; i++) {
-        if (http_head_text_is(name, field_names[i]) && parse->num_fields[i]++ == 0) {
+        if (http_head_text_is(name, field_names[i]) &&
+            (parse->num_fields[i]++ == 0 || i == HTTP_FIELD_FORWARDED)) {
             parse->fields[i] = value;
         }
     }
@@ -281,6 +283,7 @@ static void view_request(struct http_parse *parse)
     request->target = view(parse, parse->line.target);
     request->host = view(parse, parse->fields[HTTP_FIELD_HOST]);
     request->agent = view(parse, parse->fields[HTTP_FIELD_AGENT]);
+    request->forwarded = view(parse, parse->fields[HTTP_FIELD_FORWARDED]);
     request->media_type = bytes_of(type.data, len);
     request->body = parse->is_chunked ? wbuf_bytes(&parse->chunks)
                                       : bytes_of(parse->in.data + parse->head.end, parse->body_len);

@@ -31,6 +31,7 @@ struct http_request {
     struct bytes host;       /* of an absolute target, else the field's value */
     struct bytes media_type; /* Content-Type without its parameters */
     struct bytes agent;      /* User-Agent */
+    struct bytes forwarded;  /* value of the last X-Forwarded-For line; empty = none */
     struct bytes body;
 };
 
@@ -53,6 +54,7 @@ enum http_field {
     HTTP_FIELD_AGENT,
     HTTP_FIELD_EXPECT,
     HTTP_FIELD_CODING,
+    HTTP_FIELD_FORWARDED,
     HTTP_FIELD_NUM
 };
 
@@ -68,9 +70,10 @@ struct http_parse {
     struct http_head head;
     struct http_request_line line;
     llhttp_t llhttp;
-    struct bytes in;                                      /* during a run */
-    size_t fed;                                           /* first octet that llhttp has not seen */
-    struct http_span name, value, fields[HTTP_FIELD_NUM]; /* value of the first of each */
+    struct bytes in; /* during a run */
+    size_t fed;      /* first octet that llhttp has not seen */
+    struct http_span name, value,
+        fields[HTTP_FIELD_NUM]; /* value of the first of each, of FORWARDED the last */
     unsigned num_fields[HTTP_FIELD_NUM];
     size_t body_len;
     bool is_chunked, complete;

@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 
 enum http_phase {
+    HTTP_PHASE_HANDSHAKE,  /* PROXY header, TLS handshake: nothing asked could be understood yet */
     HTTP_PHASE_KEEP_ALIVE, /* nothing asked, nothing to say */
     HTTP_PHASE_HEADER,     /* a request has begun (or is awaited for the first time) */
     HTTP_PHASE_BODY,

@@ -48,6 +48,7 @@ void http_server_init(struct http_server *server, struct event_base *base,
                       const struct http_server_config *config, const struct http_server_ops *ops, void *arg)
 {
     const int64_t lengths[HTTP_PHASE_NUM] = {
+        [HTTP_PHASE_HANDSHAKE] = config->handshake,
         [HTTP_PHASE_KEEP_ALIVE] = config->keep_alive > 0 ? config->keep_alive : 1,
         [HTTP_PHASE_HEADER] = config->header,
         [HTTP_PHASE_BODY] = config->body,
@@ -155,9 +156,10 @@ bool http_server_crowd_out(struct http_server *server)
     return idle != NULL;
 }
 
-bool http_server_adopt(struct http_server *server, int fd, const struct sockaddr *peer)
+bool http_server_adopt(struct http_server *server, int fd, const struct sockaddr *peer,
+                       const struct http_door *door)
 {
-    if ((is_full(server) && !http_server_crowd_out(server)) || !http_conn_new(server, fd, peer)) {
+    if ((is_full(server) && !http_server_crowd_out(server)) || !http_conn_new(server, fd, peer, door)) {
         close(fd);
         return false;
     }

@@ -7,11 +7,13 @@
 #define TSA_FRONT_HTTP_SERVER_H
 
 #include <event2/event.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include "tsa/front/http_parse.h"
 #include "tsa/front/http_phase.h"
 #include "tsa/front/http_reply.h"
+#include "tsa/role/netaddr.h"
 
 struct http_conn;
 struct http_slot;
@@ -26,7 +28,10 @@ struct http_slot;
     X(LINGERED, "lingered")                                                                                  \
     X(CROWDED_OUT, "crowded-out")                                                                            \
     X(STOPPED, "stopped")                                                                                    \
-    X(NO_MEMORY, "no-memory")
+    X(NO_MEMORY, "no-memory")                                                                                \
+    X(HANDSHAKE, "handshake")                                                                                \
+    X(PROXY_HEADER, "proxy-header")                                                                          \
+    X(CROWDED, "crowded")
 
 enum http_end {
 #define HTTP_END_ENUM(name, word) HTTP_END_##name,
@@ -35,17 +40,41 @@ enum http_end {
     HTTP_END_NUM
 };
 
+/* By which listening socket a connection came. */
+enum http_door_kind {
+    HTTP_DOOR_PLAIN,
+    HTTP_DOOR_TLS,
+    HTTP_DOOR_METRICS /* plain, for the counters alone */
+};
+
+struct http_door {
+    enum http_door_kind kind;
+    SSL_CTX *tls; /* HTTP_DOOR_TLS alone; borrowed */
+};
+
+/* Who is at the other end. */
+struct http_peer {
+    struct netaddr direct; /* the socket's other end */
+    struct netaddr
+        client; /* the same, or what a PROXY header has said; of a request: what http_conn_set_client has said */
+    const struct http_door *door;
+    const char *certificate; /* common name of the client's verified certificate; NULL = none */
+    uint32_t source;         /* on_connect's own; UINT32_MAX before it */
+};
+
 struct http_server_config {
     struct http_limits limits;
     size_t pipeline; /* requests of one connection that are answered at the same time */
     size_t requests; /* that one connection may send */
     size_t connections;
-    int64_t header, body, write, keep_alive, connection; /* deadlines, ns */
+    int64_t handshake, header, body, write, keep_alive, connection; /* deadlines, ns */
 };
 
 /* What the access log and the counters want to know of an answer; the views are good during the call. */
 struct http_answered {
-    const struct sockaddr *peer;        /* sa_family AF_UNSPEC: a Unix socket */
+    const struct netaddr *client, *direct; /* direct: the socket's other end, a proxy where they differ */
+    const char *certificate; /* NULL = none */
+    bool is_tls;
     struct bytes method, target, agent; /* cut to what a log line bears */
     const struct http_reply *reply;
     size_t len;         /* octets sent, head and body */
@@ -56,7 +85,11 @@ struct http_server_ops {
     /* A request is whole: answer slot once with http_conn_reply, now or later. The request's views die on return. */
     void (*on_request)(void *arg, struct http_slot *slot, const struct http_request *request);
     void (*on_answered)(void *arg, const struct http_answered *answered);
-    void (*on_closed)(void *arg, enum http_end end);
+    void (*on_closed)(void *arg, const struct http_peer *peer, enum http_end end);
+    /* Tells whether a connection from there begins with a PROXY header; NULL = none does. */
+    bool (*wants_header)(void *arg, const struct netaddr *direct);
+    /* peer->client is known now, and on_closed will follow. False: it has too many connections, is told so, and goes. NULL = all may come. */
+    bool (*on_connect)(void *arg, struct http_peer *peer);
 };
 
 TAILQ_HEAD(http_slot_list, http_slot);
@@ -90,9 +123,10 @@ void http_server_cut(struct http_server *server);
 /* http_server_clear cuts and frees; every request must have been answered before. */
 void http_server_clear(struct http_server *server);
 
-/* http_server_adopt takes a connected socket, non-blocking; peer is NULL for a Unix socket. False (the socket is closed) when there is no
- * memory or no room. */
-bool http_server_adopt(struct http_server *server, int fd, const struct sockaddr *peer);
+/* http_server_adopt takes a connected socket, non-blocking; peer is NULL for a Unix socket; door must outlive the server, NULL = a plain
+ * one. False (the socket is closed) when there is no memory or no room. */
+bool http_server_adopt(struct http_server *server, int fd, const struct sockaddr *peer,
+                       const struct http_door *door);
 
 /* http_server_has_room tells whether one more connection may come, if need be in the place of an idle one. */
 bool http_server_has_room(struct http_server *server);

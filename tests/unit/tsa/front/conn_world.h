@@ -82,12 +82,14 @@ static inline void on_answered(void *arg, const struct http_answered *answered)
     w->last_status = answered->reply->status;
 }
 
-static inline void on_closed(void *arg, enum http_end end)
+static inline void on_closed(void *arg, const struct http_peer *peer, enum http_end end)
 {
+    assert_non_null(peer->door);
     ((struct world *)arg)->ends[end]++;
 }
 
-static const struct http_server_ops ops = {on_request, on_answered, on_closed};
+static const struct http_server_ops ops = {
+    .on_request = on_request, .on_answered = on_answered, .on_closed = on_closed};
 
 #define MS 1000000LL
 
@@ -96,6 +98,7 @@ static const struct http_server_config roomy = {
     .pipeline = 3,
     .requests = 100,
     .connections = 10,
+    .handshake = 5000 * MS,
     .header = 5000 * MS,
     .body = 5000 * MS,
     .write = 5000 * MS,
@@ -143,7 +146,7 @@ static inline int join(struct world *w)
     int fds[2];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-    assert_true(http_server_adopt(&w->server, fds[1], NULL));
+    assert_true(http_server_adopt(&w->server, fds[1], NULL, NULL));
     w->seen_len = 0;
     w->seen_end = false;
     return fds[0];

@@ -55,13 +55,15 @@ static inline void on_answered(void *arg, const struct http_answered *answered)
     assert_string_equal(answered->reply->unit ? answered->reply->unit : "main", "main");
 }
 
-static inline void on_closed(void *arg, enum http_end end)
+static inline void on_closed(void *arg, const struct http_peer *peer, enum http_end end)
 {
     (void)arg;
+    (void)peer;
     (void)end;
 }
 
-static const struct http_server_ops server_ops = {on_request, on_answered, on_closed};
+static const struct http_server_ops server_ops = {
+    .on_request = on_request, .on_answered = on_answered, .on_closed = on_closed};
 
 static inline void on_stamped(void *arg, const struct msg_stamped *stamped)
 {
@@ -153,7 +155,7 @@ static inline int join(struct world *w)
     int fds[2];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-    assert_true(http_server_adopt(&w->server, fds[1], NULL));
+    assert_true(http_server_adopt(&w->server, fds[1], NULL, NULL));
     return fds[0];
 }
 

@@ -39,23 +39,26 @@ static void on_request(void *arg, struct http_slot *slot, const struct http_requ
 
 static void on_answered(void *arg, const struct http_answered *answered)
 {
-    char text[HTTP_CONN_PEER_MAX];
+    char text[NETADDR_TEXT_MAX];
 
     (void)arg;
-    assert_string_equal(http_conn_peer_text(answered->peer, text),
-                        answered->peer->sa_family == AF_INET ? "127.0.0.1" : "unix");
+    assert_string_equal(netaddr_text(answered->client, text),
+                        answered->client->family == AF_INET ? "127.0.0.1" : "unix");
 }
 
-static void on_closed(void *arg, enum http_end end)
+static void on_closed(void *arg, const struct http_peer *peer, enum http_end end)
 {
     struct world *w = arg;
 
+    (void)peer;
     (void)end;
     w->num_closed++;
     http_listen_resume(&w->listen);
 }
 
-static const struct http_server_ops ops = {on_request, on_answered, on_closed};
+static const struct http_server_ops ops = {
+    .on_request = on_request, .on_answered = on_answered, .on_closed = on_closed};
+static const struct http_door plain = {.kind = HTTP_DOOR_PLAIN};
 
 static struct world *world_new(size_t connections)
 {
@@ -64,6 +67,7 @@ static struct world *world_new(size_t connections)
         .pipeline = 1,
         .requests = 100,
         .connections = connections,
+        .handshake = 5000000000,
         .header = 5000000000,
         .body = 5000000000,
         .write = 5000000000,
@@ -105,7 +109,7 @@ static struct sockaddr_in listen_tcp(struct world *w)
     assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
     assert_int_equal(listen(fd, 100), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    assert_true(http_listen_add(&w->listen, fd));
+    assert_true(http_listen_add(&w->listen, fd, &plain));
     return address;
 }
 
@@ -132,7 +136,7 @@ static bool is_answered(struct world *w, int fd)
 /* Nagle's algorithm is off on what the kernel made of the next connection. */
 static void assert_answers_at_once(struct world *w, const struct sockaddr_in *address)
 {
-    int client = join(address), server = accept(event_get_fd(w->listen.events[0]), NULL, NULL), on = 0;
+    int client = join(address), server = accept(event_get_fd(w->listen.sockets[0].event), NULL, NULL), on = 0;
     socklen_t len = sizeof on;
 
     assert_int_equal(getsockopt(server, IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
@@ -176,7 +180,7 @@ static void test_unix(void **state)
     snprintf(address.sun_path, sizeof address.sun_path, "%s/http.sock", dir);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(listen(fd, 10), 0);
-    assert_true(http_listen_add(&w->listen, fd));
+    assert_true(http_listen_add(&w->listen, fd, &plain));
     assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof address), 0);
     turn(w);
     assert_true(is_answered(w, client));
@@ -246,8 +250,8 @@ static void test_newcomer_goes_elsewhere(void **state)
     turn(w);
     assert_true(is_answered(w, a));
     b = join(&address);
-    close(accept(event_get_fd(w->listen.events[0]), NULL, NULL));
-    event_active(w->listen.events[0], EV_READ, 0);
+    close(accept(event_get_fd(w->listen.sockets[0].event), NULL, NULL));
+    event_active(w->listen.sockets[0].event, EV_READ, 0);
     turn(w);
     assert_int_equal(w->num_closed, 0);
     assert_true(is_answered(w, a));

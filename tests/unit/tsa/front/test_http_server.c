@@ -286,7 +286,7 @@ static void test_crowd(void **state)
     say(w, fds[1], GET("/b"));
     assert_false(http_server_has_room(&w->server)); /* both are being answered */
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, late), 0);
-    assert_false(http_server_adopt(&w->server, late[1], NULL));
+    assert_false(http_server_adopt(&w->server, late[1], NULL, NULL));
     close(late[0]);
     answer(w, 0);
     answer(w, 1);
