@@ -54,21 +54,26 @@ struct shared {
     shared_count starts;            /* of fronts: metrics_init counts */
     struct shared_histogram answer; /* from a whole request to its answer */
     struct shared_source sources[SHARED_SOURCES];
-    struct shared_place places[SHARED_PLACES];
+    _Atomic uint32_t
+        places_end; /* no place from there on was ever taken: who walks the places ends here, or it costs memory */
+    struct shared_place places[SHARED_PLACES]; /* a free one is all zero */
 };
 
-/* shared_create makes the file (parent); -1 with errno. shared_map maps it; NULL with errno; the descriptor may be closed then. */
+/* shared_create makes the file (parent); -1 with errno. shared_map maps it; NULL with errno (EINVAL: of another size, or one that could be
+ * made smaller); the descriptor may be closed then. */
 int shared_create(void);
 struct shared *shared_map(int fd);
 void shared_unmap(struct shared *shared);
 
-/* shared_name_units gives each name a place among the units, the same one as before where it had one. Parent, before fronts of a new generation start. */
+/* shared_name_units gives each name a place among the units, the same one as before where it had one. Names that are gone keep theirs with what was
+ * counted, as long as no new one needs it. Parent, before fronts of a new generation start. */
 void shared_name_units(struct shared *shared, const char *const *names, size_t num);
 
 /* shared_find_unit: NULL when the name has no place. */
 struct shared_unit *shared_find_unit(struct shared *shared, const char *name);
 
-/* shared_take_place claims a free place for this process; NULL when there is none. shared_bury empties the place of a process that has ended (parent). */
+/* shared_take_place claims a free place for this process; NULL when there is none. shared_bury empties the place of a process that has ended; the parent
+ * calls it before it starts another process, which may get the same number. */
 struct shared_place *shared_take_place(struct shared *shared);
 void shared_bury(struct shared *shared, int32_t pid);
 
