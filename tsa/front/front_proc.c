@@ -2,6 +2,7 @@
 /* Start in this order: settings, loop, what allocates, jail, word to the parent, first octet from the network. */
 #include "tsa/front/front_proc.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "tsa/base/log.h"
 #include "tsa/base/mem.h"
+#include "tsa/front/access_log.h"
 #include "tsa/front/http_conn.h"
 #include "tsa/front/http_listen.h"
 #include "tsa/front/http_route.h"
@@ -35,6 +37,7 @@ struct front {
     struct http_routes routes;
     struct stamp_desk stamps;
     struct view_desk views;
+    struct shared *shared;
     struct metrics metrics;
     struct issuer_link *link;
     int parent;
@@ -63,32 +66,21 @@ static void on_request(void *arg, struct http_slot *slot, const struct http_requ
     }
 }
 
-/* The access log: one line per answer. */
-static void log_answered(const struct http_answered *answered)
+static void gauge(void *arg, struct metrics_gauges *out)
 {
-    char client[NETADDR_TEXT_MAX], method[32], target[160], agent[80], status[8], len[24], ms[24];
-    const struct http_reply *reply = answered->reply;
-    const struct log_field fields[] = {
-        {"client", netaddr_text(answered->client, client)},
-        {"method", method},
-        {"target", target},
-        {"status", status},
-        {"octets", len},
-        {"ms", ms},
-        {"unit", reply->unit ? reply->unit : "-"},
-        {"protocol", reply->kind ? reply->kind : "-"},
-        {"result", reply->result ? reply->result : "-"},
-        {"agent", agent},
-        {NULL, NULL},
-    };
+    const struct front *front = arg;
 
-    snprintf(method, sizeof method, "%.*s", (int)answered->method.len, (const char *)answered->method.data);
-    snprintf(target, sizeof target, "%.*s", (int)answered->target.len, (const char *)answered->target.data);
-    snprintf(agent, sizeof agent, "%.*s", (int)answered->agent.len, (const char *)answered->agent.data);
-    snprintf(status, sizeof status, "%u", reply->status);
-    snprintf(len, sizeof len, "%zu", answered->len);
-    snprintf(ms, sizeof ms, "%.3f", (double)answered->elapsed_ns / 1e6);
-    log_event(LOG_LEVEL_INFO, "request", fields);
+    out->open = front->server.num_conns;
+    out->accepted = front->listen.num_accepted;
+    out->waiting = front->stamps.num_waiting;
+}
+
+static void publish(struct front *front)
+{
+    struct metrics_gauges gauges;
+
+    gauge(front, &gauges);
+    metrics_publish(&front->metrics, &gauges);
 }
 
 static void on_answered(void *arg, const struct http_answered *answered)
@@ -96,8 +88,9 @@ static void on_answered(void *arg, const struct http_answered *answered)
     struct front *front = arg;
 
     metrics_count_reply(&front->metrics, answered->reply->status, answered->elapsed_ns);
-    if (front->settings.log.level >= LOG_LEVEL_INFO) {
-        log_answered(answered);
+    publish(front);
+    if (front->settings.log.access) {
+        access_log_write(answered);
     }
 }
 
@@ -107,11 +100,19 @@ static void on_closed(void *arg, const struct http_peer *peer, enum http_end end
 
     (void)peer;
     metrics_count_end(&front->metrics, end);
+    publish(front);
     http_listen_resume(&front->listen);
 }
 
+static bool on_connect(void *arg, struct http_peer *peer)
+{
+    (void)peer;
+    publish(arg);
+    return true;
+}
+
 static const struct http_server_ops server_ops = {
-    .on_request = on_request, .on_answered = on_answered, .on_closed = on_closed};
+    .on_request = on_request, .on_answered = on_answered, .on_closed = on_closed, .on_connect = on_connect};
 
 /* ---- issuer ---------------------------------------------------------------------------------------- */
 
@@ -141,15 +142,6 @@ static const struct issuer_link_ops link_ops = {on_stamped, on_gone};
 static void count_request(void *arg, size_t unit, unsigned kind, enum rc rc)
 {
     metrics_count_request(&((struct front *)arg)->metrics, unit, kind, rc);
-}
-
-static void gauge(void *arg, struct metrics_gauges *out)
-{
-    const struct front *front = arg;
-
-    out->open = front->server.num_conns;
-    out->accepted = front->listen.num_accepted;
-    out->waiting = front->stamps.num_waiting;
 }
 
 /* ---- parent ---------------------------------------------------------------------------------------- */
@@ -343,12 +335,35 @@ static void start_server(struct front *front)
     http_listen_init(&front->listen, &front->server);
 }
 
+/* What all fronts count together; a front that was given none counts for itself. */
+static void map_shared(struct front *front, struct inherit *in)
+{
+    const char *names[SETTINGS_MAX_UNITS];
+    int fd = inherit_take(in, "shared");
+    bool is_own = fd < 0;
+    size_t i;
+
+    fd = is_own ? shared_create() : fd;
+    front->shared = fd >= 0 ? shared_map(fd) : NULL;
+    if (!front->shared) {
+        log_die(70, "the counters can not be mapped: %s", strerror(errno));
+    }
+    close(fd);
+    for (i = 0; i < front->num_units; i++) {
+        names[i] = front->units[i].settings->name;
+    }
+    if (is_own) {
+        shared_name_units(front->shared, names, front->num_units);
+    }
+}
+
 static void start_desks(struct front *front, int issuer)
 {
     size_t queue = (size_t)front->settings.limits.queue;
 
     http_route_init(&front->routes, front->units, front->num_units);
-    metrics_init(&front->metrics, front->units, front->num_units);
+    metrics_init(&front->metrics, front->shared, shared_take_place(front->shared), front->units,
+                 front->num_units);
     front->link = issuer_link_new(front->base, issuer, queue, &link_ops, front);
     stamp_init(&front->stamps, front->base, front->units, queue);
     front->stamps.link = front->link;
@@ -410,7 +425,7 @@ static void clear(struct front *front)
     http_server_clear(&front->server);
     view_clear(&front->views);
     http_route_clear(&front->routes);
-    metrics_clear(&front->metrics);
+    shared_unmap(front->shared);
     event_free(front->parent_event);
     event_free(front->stop_event);
     event_free(front->alone_event);
@@ -437,6 +452,7 @@ int front_proc_main(struct inherit *in)
     if (front->parent < 0) {
         log_die(70, "the channel to the parent did not come along");
     }
+    map_shared(front, in);
     front->base = new_base();
     start_server(front);
     issuer = inherit_take(in, "issuer");

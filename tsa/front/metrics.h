@@ -1,43 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Counters of one front process, and their text for Prometheus (text format 0.0.4). Counting touches one number; labels are
- * words of our own tables, never what a client sent.
+ * Counters of all front processes, and their text for Prometheus (text format 0.0.4). They stand in the memory that the fronts share, so
+ * that whichever answers tells the same sums; a reload keeps them. Counting touches one number; labels are words of our own tables, never
+ * what a client sent.
  */
 #ifndef TSA_FRONT_METRICS_H
 #define TSA_FRONT_METRICS_H
 
 #include "tsa/front/http_server.h"
+#include "tsa/front/shared.h"
 #include "tsa/role/facts.h"
 #include "tsa/role/unit.h"
 
-#define METRICS_KINDS    3 /* neither protocol, RFC 3161, Authenticode */
-#define METRICS_STATUSES 600
-#define METRICS_BUCKETS  12
+/* Protocols, as requests are counted by them. */
+enum metrics_kind {
+    METRICS_NEITHER,
+    METRICS_RFC3161,
+    METRICS_AUTHENTICODE
+};
 
 struct metrics {
     const struct unit *units;
     size_t num_units;
-    uint64_t *requests; /* by unit, kind and reason */
-    uint64_t statuses[METRICS_STATUSES];
-    uint64_t ends[HTTP_END_NUM];
-    uint64_t buckets[METRICS_BUCKETS + 1]; /* of the time that answers took; the last one has no bound */
-    uint64_t elapsed_us;
+    struct shared *shared;
+    struct shared_place *place;
+    struct shared_unit *counts[SETTINGS_MAX_UNITS]; /* NULL: has no place there and is not counted */
+    uint64_t accepted;                              /* what of this process is in the sum already */
 };
 
-/* metrics_init dies when there is no memory (start-up). */
-void metrics_init(struct metrics *metrics, const struct unit *units, size_t num_units);
-void metrics_clear(struct metrics *metrics);
+/* metrics_init takes the shared memory, in which the parent has named the units, and this process's place there (NULL: its gauges are told
+ * nowhere). All of them must outlive metrics. */
+void metrics_init(struct metrics *metrics, struct shared *shared, struct shared_place *place,
+                  const struct unit *units, size_t num_units);
 
 void metrics_count_request(struct metrics *metrics, size_t unit, unsigned kind, enum rc rc);
 void metrics_count_reply(struct metrics *metrics, unsigned status, int64_t elapsed_ns);
 void metrics_count_end(struct metrics *metrics, enum http_end end);
 
-/* What is asked for at the moment of writing. */
+/* metrics_count_refused: admission has turned a connection or a request away before a unit was asked. */
+void metrics_count_refused(struct metrics *metrics, enum rc rc);
+
+/* What is true of this process now. metrics_publish tells it to all fronts; call it after every change, it is cheap. */
 struct metrics_gauges {
     size_t open, waiting;
-    uint64_t accepted;
-    const struct facts *facts; /* NULL: the issuer does not answer */
+    uint64_t accepted; /* since the process began */
 };
-void metrics_write(const struct metrics *metrics, const struct metrics_gauges *gauges, struct wbuf *out);
+void metrics_publish(struct metrics *metrics, const struct metrics_gauges *gauges);
+
+/* The sums over all fronts, for pages. */
+struct metrics_sums {
+    uint64_t granted[SHARED_KINDS],
+        refused[SHARED_KINDS]; /* by enum metrics_kind, over this process's units */
+    uint64_t turned_away, accepted;
+    uint64_t open, waiting;
+    unsigned fronts;
+};
+void metrics_sum(const struct metrics *metrics, struct metrics_sums *out);
+
+/* metrics_write appends the text; facts NULL = the issuer does not answer. */
+void metrics_write(const struct metrics *metrics, const struct facts *facts, struct wbuf *out);
 
 #endif

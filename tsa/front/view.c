@@ -58,11 +58,7 @@ static struct http_reply show_status(const struct view_wait *wait, const struct 
 
 static struct http_reply show_metrics(const struct view_wait *wait, const struct facts *facts)
 {
-    struct metrics_gauges gauges = {0};
-
-    wait->desk->gauge(wait->desk->gauge_arg, &gauges);
-    gauges.facts = facts;
-    metrics_write(wait->desk->metrics, &gauges, &wait->desk->body);
+    metrics_write(wait->desk->metrics, facts, &wait->desk->body);
     return (struct http_reply){
         .status = 200, .type = "text/plain; version=0.0.4; charset=utf-8", .fields = NO_STORE};
 }
@@ -90,6 +86,15 @@ static bool needs_facts(enum http_view view)
     return (size_t)view < sizeof shows / sizeof shows[0] && shows[view];
 }
 
+/* So that this front's own numbers are of this moment. */
+static void publish(struct view_desk *desk)
+{
+    struct metrics_gauges gauges = {0};
+
+    desk->gauge(desk->gauge_arg, &gauges);
+    metrics_publish(desk->metrics, &gauges);
+}
+
 static void on_facts(struct issuer_link_waiter *waiter, const struct facts *facts)
 {
     struct view_wait *wait = (struct view_wait *)waiter;
@@ -97,6 +102,7 @@ static void on_facts(struct issuer_link_waiter *waiter, const struct facts *fact
     struct http_reply reply;
 
     wbuf_reset(&desk->body);
+    publish(desk);
     reply = shows[wait->view](wait, facts);
     if (wbuf_rc(&desk->body) != RC_OK) {
         reply = http_reply_refuse(503, NULL);

@@ -20,8 +20,8 @@ struct view_desk {
     const struct unit *units;
     size_t num_units;
     struct issuer_link *link;
-    const struct metrics *metrics;
-    void (*gauge)(void *arg, struct metrics_gauges *out); /* fills in what only the process knows */
+    struct metrics *metrics;
+    void (*gauge)(void *arg, struct metrics_gauges *out); /* fills in what only this process knows */
     void *gauge_arg;
 
     /* private */

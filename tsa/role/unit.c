@@ -172,6 +172,15 @@ void unit_clear(struct unit *unit)
     *unit = (struct unit){0};
 }
 
+struct gentime unit_key_end(const struct unit *unit)
+{
+    struct gentime end;
+
+    return certext_key_usage_end(&unit->cert, &end) && end.sec < unit->cert.not_after.sec
+               ? end
+               : unit->cert.not_after;
+}
+
 static bool serves_policy(const struct unit *unit, struct bytes policy)
 {
     for (size_t i = 0; i < unit->num_policies; i++) {

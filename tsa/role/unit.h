@@ -34,6 +34,10 @@ enum rc unit_init(struct unit *unit, const struct settings_unit *settings, struc
                   struct bytes root_pem) MUST_CHECK;
 void unit_clear(struct unit *unit);
 
+/* unit_key_end tells until when the key may sign: the end of privateKeyUsagePeriod where the certificate has one and it is the earlier, else
+ * the certificate's. */
+struct gentime unit_key_end(const struct unit *unit);
+
 /* unit_accepts tells whether an RFC 3161 request is served: protocol, imprint algorithm and length, policy, extensions, nonce. One
  * place for front and issuer. RC_UNIT_PROTOCOL, RC_TSP_DIGEST_REFUSED, RC_TSP_POLICY, ... */
 enum rc unit_accepts(const struct unit *unit, const struct tsp_request *request) MUST_CHECK;

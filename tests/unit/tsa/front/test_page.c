@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the authority says of itself: values of others are escaped, a Host that is no plain host is not repeated, every state has
- * its words, and the JSON has the names that it promises. The counters' text is checked line by line.
+ * its words, and the JSON has the names that it promises.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,6 @@
 #include <openssl/pem.h>
 
 #include "tsa/front/download.h"
-#include "tsa/front/metrics.h"
 #include "tsa/front/page.h"
 #include "tsa/role/clockpage.h"
 
@@ -212,66 +211,6 @@ static void test_json_without_issuer(void **state)
         ",\"clock\":null,\"ledger\":null,\"tokens\":null,\"last_token\":null,\"issuer\":null,\"units\":[{");
 }
 
-static const char *metrics_text(const struct metrics *metrics, const struct facts *with)
-{
-    const struct metrics_gauges gauges = {.open = 3, .waiting = 2, .accepted = 9, .facts = with};
-
-    wbuf_reset(&out);
-    metrics_write(metrics, &gauges, &out);
-    wbuf_put_u8(&out, 0);
-    assert_int_equal(wbuf_rc(&out), RC_OK);
-    return (const char *)out.data;
-}
-
-static void test_metrics(void **state)
-{
-    struct metrics metrics;
-    const char *text;
-
-    (void)state;
-    metrics_init(&metrics, units, 2);
-    metrics_count_request(&metrics, 0, 1, RC_OK);
-    metrics_count_request(&metrics, 0, 1, RC_OK);
-    metrics_count_request(&metrics, 1, 2, RC_CLOCK_UNTRUSTED);
-    metrics_count_request(&metrics, 0, 0, RC_DER_TAG);
-    metrics_count_request(&metrics, 2, 1, RC_OK);  /* no such unit, */
-    metrics_count_request(&metrics, 0, 3, RC_OK);  /* protocol, */
-    metrics_count_request(&metrics, 0, 1, RC_NUM); /* reason: not counted */
-    metrics_count_reply(&metrics, 200, 400000);
-    metrics_count_reply(&metrics, 200, 3000000);
-    metrics_count_reply(&metrics, 503, 20000000000);
-    metrics_count_reply(&metrics, 9999, -5);
-    metrics_count_end(&metrics, HTTP_END_SLOW_READER);
-    text = metrics_text(&metrics, &facts);
-    assert_has(text, "# TYPE tsa_requests_total counter\n");
-    assert_has(text, "tsa_requests_total{unit=\"main\",protocol=\"rfc3161\",result=\"granted\"} 2\n");
-    assert_has(text, "tsa_requests_total{unit=\"main\",protocol=\"rfc3161\",result=\"refused\"} 0\n");
-    assert_has(text, "tsa_requests_total{unit=\"old\",protocol=\"authenticode\",result=\"refused\"} 1\n");
-    assert_has(text,
-               "tsa_refusals_total{unit=\"old\",protocol=\"authenticode\",reason=\"clock-untrusted\"} 1\n");
-    assert_has(text, "tsa_refusals_total{unit=\"main\",protocol=\"none\",reason=\"der-tag\"} 1\n");
-    assert_has(text, "tsa_http_replies_total{status=\"200\"} 2\n");
-    assert_has(text, "tsa_http_replies_total{status=\"503\"} 1\n");
-    assert_has(text, "tsa_connections_accepted_total 9\n");
-    assert_has(text, "tsa_connections_ended_total{reason=\"slow-reader\"} 1\n");
-    assert_has(text, "tsa_connections_open 3\n");
-    assert_has(text, "tsa_requests_waiting 2\n");
-    assert_has(text, "tsa_answer_seconds_bucket{le=\"0.0005\"} 2\n");
-    assert_has(text, "tsa_answer_seconds_bucket{le=\"0.005\"} 3\n");
-    assert_has(text, "tsa_answer_seconds_bucket{le=\"10\"} 3\n");
-    assert_has(text, "tsa_answer_seconds_bucket{le=\"+Inf\"} 4\n");
-    assert_has(text, "tsa_answer_seconds_count 4\n");
-    assert_has(text, "tsa_certificate_not_after_seconds{unit=\"main\"} 1708640000\n");
-    assert_has(text, "tsa_ready 1\n");
-    assert_has(text, "tsa_clock_bound_seconds 0.0015\n");
-    assert_has(text, "tsa_ledger_records_total 42\n");
-    text = metrics_text(&metrics, NULL);
-    assert_has(text, "tsa_ready 0\n");
-    assert_has(text, "tsa_issuer_up 0\n");
-    assert_null(strstr(text, "tsa_clock_bound_seconds"));
-    metrics_clear(&metrics);
-}
-
 /* A certificate made here, so that libcrypto can read back what is offered for download. */
 static struct bytes make_certificate(void)
 {
@@ -350,7 +289,6 @@ int main(void)
         cmocka_unit_test(test_host),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_json_without_issuer),
-        cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_download),
     };
 
