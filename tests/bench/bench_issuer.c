@@ -179,6 +179,19 @@ static bool receive(int fd)
     return rc == RC_OK;
 }
 
+static bool is_ready(void)
+{
+    struct chan_message m;
+    bool ready = false;
+
+    if (receive(b.parent)) {
+        while (chan_next(&b.packet, &m)) {
+            ready |= m.type == MSG_READY;
+        }
+    }
+    return ready;
+}
+
 static void start(void)
 {
     make_parts();
@@ -192,7 +205,7 @@ static void start(void)
     for (size_t i = 0; i < b.in.num; i++) {
         (void)close(b.in.fds[i].fd);
     }
-    while (!receive(b.parent)) {
+    while (!is_ready()) {
     }
 }
 

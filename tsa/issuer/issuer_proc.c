@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -23,7 +24,7 @@
 
 #define EX_SOFTWARE  70
 #define EX_CONFIG    78
-#define LOCK_WAIT_MS 10000
+#define LOCK_WAIT_MS 60000 /* a reload: until the old issuer has finished */
 #define NUM_FILES    512
 #define JOBS_MIN     256
 #define JOBS_MAX     16384
@@ -77,7 +78,9 @@ struct issuer {
     struct issuer_load load;
     struct clockpage *page;
     struct ledger ledger;
-    pthread_t *signers, recording;
+    pthread_t *signers, recording, opening;
+    int ledger_dir, ledger_errno;
+    enum rc ledger_rc;
     struct pool pool;
     struct work work;
     struct recorder recorder;
@@ -105,21 +108,6 @@ static size_t num_signers_of(const struct settings *settings)
     return num < 1 ? 1 : num > SIGNERS_MAX ? SIGNERS_MAX : (size_t)num;
 }
 
-static void open_ledger(struct issuer *issuer, int dir_fd)
-{
-    const enum rc rc = ledger_open(&issuer->ledger, dir_fd, NULL, LOCK_WAIT_MS);
-
-    if (rc == RC_OVERLOADED) {
-        log_die(EX_CONFIG, "another process writes the record in %s", issuer->load.settings.ledger.dir);
-    }
-    if (rc != RC_OK) {
-        log_die(EX_SOFTWARE, "the record in %s can not be opened: %s%s%s", issuer->load.settings.ledger.dir,
-                rc_text(rc), rc == RC_IO ? ": " : "", rc == RC_IO ? strerror(errno) : "");
-    }
-    clockgate_raise(&issuer->load.core.floor, issuer->ledger.last_clock);
-    (void)close(dir_fd);
-}
-
 static void wire(struct issuer *issuer, int parent)
 {
     const int64_t wanted = issuer->load.settings.limits.queue * issuer->load.settings.fronts;
@@ -144,14 +132,14 @@ static void wire(struct issuer *issuer, int parent)
 
 static void start(struct issuer *issuer, struct inherit *in)
 {
-    const int clock = inherit_take(in, "clock"), ledger = inherit_take(in, "ledger"),
-              parent = inherit_take(in, "parent");
+    const int clock = inherit_take(in, "clock"), parent = inherit_take(in, "parent");
     size_t num_signers;
     int front;
 
     issuer_load_settings(&issuer->load, in);
     issuer->page = clock >= 0 ? clockpage_open(clock, false) : NULL;
-    if (!issuer->page || ledger < 0 || parent < 0) {
+    issuer->ledger_dir = inherit_take(in, "ledger");
+    if (!issuer->page || issuer->ledger_dir < 0 || parent < 0) {
         log_die(EX_SOFTWARE,
                 "the clock file, the folder of the record or the channel to the parent is missing");
     }
@@ -162,11 +150,76 @@ static void start(struct issuer *issuer, struct inherit *in)
     issuer_load_threads(&issuer->load, num_signers);
     issuer->signers = xcalloc(num_signers, sizeof(*issuer->signers));
     issuer_load_try(&issuer->load);
-    open_ledger(issuer, ledger);
     wire(issuer, parent);
     for (size_t i = 0; (front = inherit_take_n(in, "front", i)) >= 0; i++) {
         reader_add(&issuer->reader, front);
     }
+}
+
+/* ---- stand by ---- */
+
+/* Before the recorder writes to channels. */
+static void say(struct issuer *issuer, enum msg_type type)
+{
+    struct peer *parent = &issuer->reader.peers[0];
+    enum rc rc;
+
+    msg_put_empty(&parent->out, type);
+    if (!chan_flush(&parent->out, parent->fd, &rc)) {
+        log_die(EX_SOFTWARE, "the parent is gone");
+    }
+}
+
+static void start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
+{
+    pthread_attr_t attr;
+    int rc = pthread_attr_init(&attr);
+
+    rc = rc ? rc : pthread_attr_setstacksize(&attr, STACK_SIZE);
+    rc = rc ? rc : pthread_create(thread, &attr, run, arg);
+    if (rc != 0) {
+        log_die(EX_SOFTWARE, "can not start a thread: %s", strerror(rc));
+    }
+    (void)pthread_attr_destroy(&attr);
+}
+
+static void *open_ledger(void *arg)
+{
+    struct issuer *issuer = arg;
+
+    issuer->ledger_rc = ledger_open(&issuer->ledger, issuer->ledger_dir, NULL, LOCK_WAIT_MS);
+    issuer->ledger_errno = errno;
+    (void)eventfd_write(issuer->recorder.wake_fd, 1);
+    return NULL;
+}
+
+static void check_ledger(const struct issuer *issuer)
+{
+    const char *dir = issuer->load.settings.ledger.dir;
+    const enum rc rc = issuer->ledger_rc;
+
+    if (rc == RC_OVERLOADED) {
+        log_die(EX_CONFIG, "another process writes the record in %s", dir);
+    }
+    if (rc != RC_OK) {
+        log_die(EX_SOFTWARE, "the record in %s can not be opened: %s%s%s", dir, rc_text(rc),
+                rc == RC_IO ? ": " : "", rc == RC_IO ? strerror(issuer->ledger_errno) : "");
+    }
+}
+
+/* The record may have another writer still, which is about to finish, and reading it takes its time: the parent is heard meanwhile. False: it
+ * said stop. Then the thread is left to itself: the process ends, and a record can be left at any point. */
+static bool stand_by(struct issuer *issuer)
+{
+    start_thread(&issuer->opening, open_ledger, issuer);
+    if (!reader_stand_by(&issuer->reader, issuer->recorder.wake_fd)) {
+        return false;
+    }
+    (void)pthread_join(issuer->opening, NULL);
+    check_ledger(issuer);
+    clockgate_raise(&issuer->load.core.floor, issuer->ledger.last_clock);
+    (void)close(issuer->ledger_dir);
+    return true;
 }
 
 static void close_jail(const struct issuer *issuer)
@@ -199,31 +252,20 @@ static void *sign_on(void *arg)
 
     free(arg);
     while (work_take(&station.issuer->work, &batch)) {
-        int64_t since = now_mono_ns();
+        int64_t since = now_mono_ns(), begin = since;
 
         while ((job = job_list_take(&batch)) != NULL) {
             job->rc = issue_stamp(station.thread, &job->stamp, &job->reply, &job->record);
+            job->signing_ns = now_mono_ns() - begin;
+            begin += job->signing_ns;
             job_list_add(&done, job);
-            if (batch.num == 0 || now_mono_ns() - since > HAND_OVER_NS) {
+            if (batch.num == 0 || begin - since > HAND_OVER_NS) {
                 recorder_put(&station.issuer->recorder, &done);
-                since = now_mono_ns();
+                since = begin = now_mono_ns();
             }
         }
     }
     return NULL;
-}
-
-static void start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
-{
-    pthread_attr_t attr;
-    int rc = pthread_attr_init(&attr);
-
-    rc = rc ? rc : pthread_attr_setstacksize(&attr, STACK_SIZE);
-    rc = rc ? rc : pthread_create(thread, &attr, run, arg);
-    if (rc != 0) {
-        log_die(EX_SOFTWARE, "can not start a thread: %s", strerror(rc));
-    }
-    (void)pthread_attr_destroy(&attr);
 }
 
 static void start_threads(struct issuer *issuer)
@@ -249,18 +291,6 @@ static void stop_threads(struct issuer *issuer)
     (void)pthread_join(issuer->recording, NULL);
 }
 
-/* Before any thread writes to channels. */
-static void say_ready(struct issuer *issuer)
-{
-    struct peer *parent = &issuer->reader.peers[0];
-    enum rc rc;
-
-    msg_put_empty(&parent->out, MSG_READY);
-    if (!chan_flush(&parent->out, parent->fd, &rc)) {
-        log_die(EX_SOFTWARE, "the parent is gone");
-    }
-}
-
 static void clear(struct issuer *issuer)
 {
     reader_clear(&issuer->reader);
@@ -273,23 +303,30 @@ static void clear(struct issuer *issuer)
     clockpage_close(issuer->page);
 }
 
-int issuer_proc_main(struct inherit *in)
+static void work(struct issuer *issuer)
 {
-    struct issuer *issuer = xcalloc(1, sizeof(*issuer));
-
-    /* A terminal's signals go to the parent, which ends its roles in order. */
-    (void)signal(SIGINT, SIG_IGN);
-    (void)signal(SIGHUP, SIG_IGN);
-    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of a write, not an end */
-    start(issuer, in);
     close_jail(issuer);
-    say_ready(issuer);
+    say(issuer, MSG_READY);
     start_threads(issuer);
     log_info("units: %zu, signers: %zu, records: %llu", issuer->load.num_units, issuer->load.num_threads,
              (unsigned long long)issuer->ledger.sequence);
     reader_run(&issuer->reader);
     stop_threads(issuer);
     clear(issuer);
-    free(issuer);
+}
+
+int issuer_proc_main(struct inherit *in)
+{
+    static struct issuer issuer; /* outlives a thread that is left to itself */
+
+    /* A terminal's signals go to the parent, which ends its roles in order. */
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of a write, not an end */
+    start(&issuer, in);
+    say(&issuer, MSG_LOADED);
+    if (stand_by(&issuer)) {
+        work(&issuer);
+    }
     return 0;
 }

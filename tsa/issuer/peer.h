@@ -8,13 +8,15 @@
 
 #include <stdatomic.h>
 
-#include "tsa/role/chan.h"
+#include "tsa/role/msg.h"
 
 #define PEER_QUEUE_MAX (32u * 1024 * 1024) /* octets that wait for a peer which does not read */
 
 struct peer {
     int fd; /* -1: this place is free */
     bool is_parent;
+    bool is_older; /* a front of an older generation: units tells what its unit numbers mean */
+    struct msg_units units;
     _Atomic bool dead;      /* set by either side; nothing is read from or written to it then */
     _Atomic unsigned holds; /* jobs under way, and the recorder while something waits to be written */
     /* The recorder's: */

@@ -7,11 +7,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tsa/issuer/issue.h"
 #include "tsa/issuer/ledger_record.h"
 
 #define SHARE_MAX 64 /* jobs that one signer takes at a time */
+#define NUM_SPARE 16
 
 void job_list_add(struct job_list *list, struct job *job)
 {
@@ -99,9 +101,9 @@ static void put_first(struct job_list *list, struct job_list *jobs)
     *jobs = (struct job_list){0};
 }
 
-static struct job *make_job(struct pool *pool)
+static struct job *make_job(struct pool *pool, size_t most)
 {
-    struct job *job = pool->num_made < pool->capacity ? calloc(1, sizeof(*job)) : NULL;
+    struct job *job = pool->num_made < most ? calloc(1, sizeof(*job)) : NULL;
 
     if (job) {
         wbuf_init(&job->reply, ISSUE_REPLY_MAX);
@@ -111,17 +113,55 @@ static struct job *make_job(struct pool *pool)
     return job;
 }
 
-struct job *pool_take(struct pool *pool)
+static struct job *take(struct pool *pool, size_t most)
+{
+    struct job *job = job_list_take(&pool->unused);
+
+    job = job ? job : make_job(pool, most);
+    if (!job && pool->num_made == 0) {
+        abort(); /* not even memory for the first */
+    }
+    return job;
+}
+
+/* By the clock that nobody sets. */
+static struct timespec time_in(unsigned ms)
+{
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += ms / 1000;
+    at.tv_nsec += ms % 1000 * 1000000L;
+    if (at.tv_nsec >= 1000000000L) {
+        at.tv_nsec -= 1000000000L;
+        at.tv_sec++;
+    }
+    return at;
+}
+
+struct job *pool_take(struct pool *pool, unsigned wait_ms)
 {
     struct job *job;
 
     (void)pthread_mutex_lock(&pool->lock);
-    while ((job = job_list_take(&pool->unused)) == NULL && (job = make_job(pool)) == NULL) {
-        if (pool->num_made == 0) {
-            abort(); /* not even memory for the first */
+    job = take(pool, pool->capacity);
+    if (!job) {
+        const struct timespec until = time_in(wait_ms);
+
+        while (!job && pthread_cond_clockwait(&pool->given, &pool->lock, CLOCK_MONOTONIC, &until) == 0) {
+            job = take(pool, pool->capacity);
         }
-        (void)pthread_cond_wait(&pool->given, &pool->lock);
     }
+    (void)pthread_mutex_unlock(&pool->lock);
+    return job;
+}
+
+struct job *pool_take_spare(struct pool *pool)
+{
+    struct job *job;
+
+    (void)pthread_mutex_lock(&pool->lock);
+    job = take(pool, pool->capacity + NUM_SPARE);
     (void)pthread_mutex_unlock(&pool->lock);
     return job;
 }

@@ -13,12 +13,20 @@
 
 struct peer;
 
+enum job_kind {
+    JOB_STAMP,
+    JOB_FACTS, /* stamp.id alone counts */
+    JOB_PONG
+};
+
 struct job {
     struct job *next;
     struct peer *peer; /* who asked */
-    bool is_facts;     /* stamp.id alone counts then */
+    enum job_kind kind;
     enum rc rc;
     struct msg_stamp stamp; /* its views show the octets below */
+    int64_t signing_ns;     /* how long a signer had it */
+    struct bytes serial;    /* of the record, a view into it; empty until it is there */
     struct wbuf reply, record;
     uint8_t nonce[TSP_NONCE_MAX], policy[TSP_POLICY_MAX], data[MSAUTH_BLOB_MAX];
 };
@@ -49,8 +57,11 @@ struct pool {
 void pool_init(struct pool *pool, size_t capacity);
 void pool_clear(struct pool *pool); /* all jobs must be back */
 
-/* pool_take waits until there is one. */
-struct job *pool_take(struct pool *pool) __attribute__((returns_nonnull));
+/* pool_take waits for one, for at most so long; then NULL. */
+struct job *pool_take(struct pool *pool, unsigned wait_ms);
+
+/* pool_take_spare does not wait, and makes a few beyond the capacity: for what the parent asks while all others are taken. NULL: no more. */
+struct job *pool_take_spare(struct pool *pool);
 void pool_give(struct pool *pool, struct job_list *jobs);
 
 /* pool_wait_all waits until every job is back; pool_num_used counts those that are not. */

@@ -27,7 +27,7 @@ enum rc recorder_init(struct recorder *r, size_t num_signers)
     (void)pthread_mutex_init(&r->lock, NULL);
     r->facts.num_signers = (uint32_t)num_signers;
     r->facts.started = now_real();
-    r->facts.last_time = r->ledger->last_time;
+    atomic_store(&r->waiting_ns, now_mono_ns());
     r->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return r->wake_fd >= 0 ? RC_OK : RC_IO;
 }
@@ -176,17 +176,31 @@ static void put_facts(struct recorder *r, const struct job *job)
 
 static void put_stamped(struct recorder *r, const struct job *job)
 {
+    const bool granted = job->rc == RC_OK;
     const struct msg_stamped m = {
         .id = job->stamp.id,
         .rc = job->rc,
-        .reply = job->rc == RC_OK ? wbuf_bytes(&job->reply) : BYTES_NONE,
+        .reply = granted ? wbuf_bytes(&job->reply) : BYTES_NONE,
+        .serial = granted ? job->serial : BYTES_NONE,
     };
 
-    r->facts.num_refused += job->rc != RC_OK;
-    r->facts.num_rfc3161 += job->rc == RC_OK && job->stamp.kind == MSG_RFC3161;
-    r->facts.num_authenticode += job->rc == RC_OK && job->stamp.kind == MSG_AUTHENTICODE;
+    r->facts.num_refused += !granted;
+    r->facts.num_rfc3161 += granted && job->stamp.kind == MSG_RFC3161;
+    r->facts.num_authenticode += granted && job->stamp.kind == MSG_AUTHENTICODE;
     msg_put_stamped(&job->peer->out, &m);
 }
+
+static void put_pong(struct recorder *r, const struct job *job)
+{
+    (void)r;
+    msg_put_empty(&job->peer->out, MSG_PONG);
+}
+
+static void (*const put_answer[])(struct recorder *r, const struct job *job) = {
+    [JOB_STAMP] = put_stamped,
+    [JOB_FACTS] = put_facts,
+    [JOB_PONG] = put_pong,
+};
 
 static void reply_all(struct recorder *r, struct job_list *jobs)
 {
@@ -194,11 +208,7 @@ static void reply_all(struct recorder *r, struct job_list *jobs)
         if (peer_is_dead(job->peer)) {
             continue;
         }
-        if (job->is_facts) {
-            put_facts(r, job);
-        } else {
-            put_stamped(r, job);
-        }
+        put_answer[job->kind](r, job);
         touch(r, job->peer);
     }
     flush_touched(r);
@@ -213,25 +223,44 @@ static void reply_all(struct recorder *r, struct job_list *jobs)
 static void refuse_all(struct job_list *jobs, enum rc rc)
 {
     for (struct job *job = jobs->head; job; job = job->next) {
-        if (!job->is_facts && job->rc == RC_OK) {
+        if (job->kind == JOB_STAMP && job->rc == RC_OK) {
             job->rc = rc;
         }
     }
 }
 
-static void note_time(struct recorder *r, const struct job *job)
+static void note_record(struct recorder *r, struct job *job)
 {
     struct ledger_record record;
 
-    if (ledger_record_get(wbuf_bytes(&job->record), &record) == RC_OK &&
-        gentime_compare(r->facts.last_time, record.time) < 0) {
+    histogram_count(&r->facts.sign, job->signing_ns);
+    if (ledger_record_get(wbuf_bytes(&job->record), &record) != RC_OK) {
+        return;
+    }
+    job->serial = record.serial;
+    if (gentime_compare(r->facts.last_time, record.time) < 0) {
         r->facts.last_time = record.time;
     }
 }
 
+static enum rc sync_group(struct recorder *r)
+{
+    const bool is_empty = r->ledger->group.len == 0 || r->ledger->broken != RC_OK;
+    const int64_t begin = is_empty ? 0 : now_mono_ns();
+    enum rc rc;
+
+    atomic_store_explicit(&r->waiting_ns, begin, memory_order_relaxed);
+    rc = ledger_sync(r->ledger);
+    atomic_store_explicit(&r->waiting_ns, 0, memory_order_relaxed);
+    if (!is_empty) {
+        histogram_count(&r->facts.sync, now_mono_ns() - begin);
+    }
+    return rc;
+}
+
 static void finish_group(struct recorder *r, struct job_list *group)
 {
-    const enum rc rc = ledger_sync(r->ledger);
+    const enum rc rc = sync_group(r);
 
     if (rc != RC_OK) {
         issue_halt(r->core, rc);
@@ -251,7 +280,7 @@ static void record(struct recorder *r, struct job_list *group, struct job *job)
     }
     job->rc = rc;
     if (rc == RC_OK) {
-        note_time(r, job);
+        note_record(r, job);
     } else if (rc == RC_LEDGER_WRITE) {
         issue_halt(r->core, rc);
     }
@@ -263,7 +292,7 @@ static void work_off(struct recorder *r, struct job_list *jobs)
     struct job *job;
 
     while ((job = job_list_take(jobs)) != NULL) {
-        if (!job->is_facts && job->rc == RC_OK) {
+        if (job->kind == JOB_STAMP && job->rc == RC_OK) {
             record(r, &group, job);
         }
         job_list_add(&group, job);
@@ -311,22 +340,33 @@ static void let_go(struct recorder *r)
     r->num_blocked = 0;
 }
 
+/* All that was taken is answered: the record goes to its next writer at once; who reads slowly has a little time left. */
+static bool is_over(struct recorder *r, int64_t *stop_at)
+{
+    if (!*stop_at) {
+        ledger_close(r->ledger);
+        *stop_at = now_mono_ns() + STOP_NS;
+    }
+    return r->num_blocked == 0 || now_mono_ns() > *stop_at;
+}
+
 void *recorder_run(void *arg)
 {
     struct recorder *r = arg;
     int64_t stop_at = 0;
     bool stopping = false;
 
+    r->facts.last_time = r->ledger->last_time;
+    atomic_store(&r->waiting_ns, 0);
     for (;;) {
         struct job_list jobs = {0};
 
         if (take_done(r, &jobs, &stopping)) {
             work_off(r, &jobs);
-        } else if (stopping && (r->num_blocked == 0 || (stop_at && now_mono_ns() > stop_at))) {
+        } else if (stopping && is_over(r, &stop_at)) {
             let_go(r);
             return NULL;
         } else {
-            stop_at = stopping && !stop_at ? now_mono_ns() + STOP_NS : stop_at;
             wait_for_work(r);
         }
         flush_blocked(r);

@@ -20,6 +20,8 @@ struct recorder {
     struct work *work; /* to tell how much waits */
     struct clockgate gate;
     int wake_fd; /* eventfd */
+    /* Since when it has been waiting for the record (its lock, its disk); 0 = it is not. From the start until recorder_run is called, too. */
+    _Atomic int64_t waiting_ns;
 
     pthread_mutex_t lock;
     struct job_list done; /* under lock, as the next two */
@@ -31,15 +33,16 @@ struct recorder {
     struct facts facts; /* the counters and what does not change */
 };
 
-/* recorder_init needs core, ledger, pool and work to be set; num_signers is told in the facts. RC_IO. */
+/* recorder_init needs core, ledger (which may not be open yet), pool and work to be set; num_signers is told in the facts. RC_IO. */
 enum rc recorder_init(struct recorder *recorder, size_t num_signers) MUST_CHECK;
 void recorder_clear(struct recorder *recorder);
 
 /* recorder_put hands jobs over, from any thread. */
 void recorder_put(struct recorder *recorder, struct job_list *jobs);
 
-/* recorder_run is the thread: until recorder_stop and nothing is left to write. arg is the recorder. */
+/* recorder_run is the thread: until recorder_stop and nothing is left to write; it closes the ledger then. arg is the recorder. */
 void *recorder_run(void *arg);
+/* recorder_stop: nobody hands over any more. */
 void recorder_stop(struct recorder *recorder);
 
 #endif

@@ -29,4 +29,12 @@ static inline size_t histogram_bucket(uint64_t us)
     return i;
 }
 
+static inline void histogram_count(struct histogram *histogram, int64_t ns)
+{
+    const uint64_t us = ns > 0 ? (uint64_t)ns / 1000 : 0;
+
+    histogram->counts[histogram_bucket(us)]++;
+    histogram->sum_us += us;
+}
+
 #endif

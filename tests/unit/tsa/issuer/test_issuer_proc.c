@@ -6,187 +6,27 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <poll.h>
-#include <signal.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <cmocka.h>
 
-#include "tests/unit/tsa/issuer/desk.h"
+#include "tests/unit/tsa/issuer/role.h"
 #include "tsa/issuer/issuer_proc.h"
-#include "tsa/issuer/ledger.h"
 #include "tsa/role/jail.h"
 
-static struct authority authority;
-
-static struct {
-    char folder[64];
-    int dir_fd, parent, front;
-    struct clockpage *page;
-    struct inherit in;
-    pid_t pid;
-    struct chan_in packet;
-    struct chan_out out;
-} t;
-
-static void add_fd(const char *name, int fd)
+static void expect(enum msg_type type)
 {
-    struct inherit_fd *slot = &t.in.fds[t.in.num++];
+    const struct chan_message m = role_receive(t.parent);
 
-    assert_true(fd >= 0);
-    (void)snprintf(slot->name, sizeof(slot->name), "%s", name);
-    slot->fd = fd;
+    assert_int_equal(m.type, type);
+    assert_int_equal(m.body.len, 0);
 }
 
-static int text_file(struct bytes text)
-{
-    int fd = memfd_create("text", MFD_CLOEXEC);
-
-    assert_int_equal(write(fd, text.data, text.len), (ssize_t)text.len);
-    return fd;
-}
-
-static void add_pem(const char *name, struct bytes der)
-{
-    struct wbuf pem;
-
-    desk_put_pem(&pem, der);
-    add_fd(name, text_file(wbuf_bytes(&pem)));
-    wbuf_clear(&pem);
-}
-
-static void add_config(unsigned signers)
-{
-    char text[2048];
-    const int len = snprintf(
-        text, sizeof(text),
-        "listen = [ \"127.0.0.1:0\" ]; run_dir = \"run\"; node = 5; signers = %u;\n"
-        "users = { front = \"\"; issuer = \"\"; clock = \"\"; }; ledger = { dir = \"%s\"; };\n"
-        "log = { level = \"warning\"; }; clock = { source = \"system\"; };\n"
-        "units = ( { name = \"unit\"; key = \"unit.key\"; chain = \"unit.pem\"; root = \"root.pem\";\n"
-        "  protocols = [ \"rfc3161\", \"authenticode\" ]; policy = \"2.999.5\"; } );\n",
-        signers, t.folder);
-
-    add_fd("config", text_file(bytes_of(text, (size_t)len)));
-}
-
-static void publish(void)
-{
-    const int64_t mono = now_mono_ns();
-    const struct clockpage_record record = {
-        .sampled_mono_ns = mono,
-        .expires_mono_ns = mono + CLOCKPAGE_LIFE_NS,
-        .bound_ns = -1,
-        .state = CLOCKPAGE_SYNC,
-        .reference = "system",
-    };
-
-    clockpage_write(t.page, &record);
-}
-
-static int setup(void **state)
-{
-    int pair[2], clock = memfd_create("clock", MFD_CLOEXEC);
-
-    (void)state;
-    memset(&t, 0, sizeof(t));
-    strcpy(t.folder, "/tmp/test_issuer_proc.XXXXXX");
-    assert_non_null(mkdtemp(t.folder));
-    t.dir_fd = open(t.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    t.page = clockpage_open(clock, true);
-    publish();
-    t.in.role = "issuer";
-    add_fd("clock", clock);
-    add_fd("ledger", open(t.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    assert_int_equal(chan_pair(pair), RC_OK);
-    t.parent = pair[0];
-    add_fd("parent", pair[1]);
-    assert_int_equal(chan_pair(pair), RC_OK);
-    t.front = pair[0];
-    add_fd("front.0", pair[1]);
-    chan_out_init(&t.out, 1u << 24);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < t.in.num; i++) {
-        (void)close(t.in.fds[i].fd);
-    }
-    (void)close(t.parent);
-    (void)close(t.front);
-    chan_out_clear(&t.out);
-    clockpage_close(t.page);
-    (void)unlinkat(t.dir_fd, LEDGER_FILE, 0);
-    (void)close(t.dir_fd);
-    return rmdir(t.folder);
-}
-
-/* The child ends as the process would: by exit. */
 static void start(void)
 {
-    t.pid = fork();
-    assert_true(t.pid >= 0);
-    if (t.pid == 0) {
-        (void)close(t.parent);
-        (void)close(t.front);
-        exit(issuer_proc_main(&t.in));
-    }
-    for (size_t i = 0; i < t.in.num; i++) {
-        (void)close(t.in.fds[i].fd);
-    }
-    t.in.num = 0;
-}
-
-static void add_all(unsigned signers)
-{
-    add_config(signers);
-    add_pem("chain.0", authority.chain[0]);
-    add_pem("root.0", authority.chain[1]);
-    add_fd("key.0", desk_key_file(authority.key, 0600, NULL));
-}
-
-static int exit_code(void)
-{
-    int status;
-
-    assert_int_equal(waitpid(t.pid, &status, 0), t.pid);
-    if (WIFSIGNALED(status)) {
-        fail_msg("killed by signal %d", WTERMSIG(status));
-    }
-    return WEXITSTATUS(status);
-}
-
-static struct chan_message receive(int fd)
-{
-    struct pollfd wait = {.fd = fd, .events = POLLIN};
-    struct chan_message m;
-    enum rc rc;
-
-    if (chan_next(&t.packet, &m)) {
-        return m;
-    }
-    while ((rc = chan_receive(&t.packet, fd)) == RC_NOT_FOUND) {
-        publish();
-        assert_true(poll(&wait, 1, 1000) >= 0);
-    }
-    assert_int_equal(rc, RC_OK);
-    assert_true(chan_next(&t.packet, &m));
-    return m;
-}
-
-static void send_all(int fd)
-{
-    struct pollfd wait = {.fd = fd, .events = POLLOUT};
-    enum rc rc;
-
-    while (!chan_flush(&t.out, fd, &rc)) {
-        assert_int_equal(rc, RC_OK);
-        publish();
-        assert_true(poll(&wait, 1, 1000) >= 0);
-    }
+    role_start(issuer_proc_main);
+    expect(MSG_LOADED);
+    expect(MSG_READY);
 }
 
 static void put_request(uint64_t id)
@@ -202,7 +42,7 @@ static void put_request(uint64_t id)
 static void take_replies(size_t num)
 {
     for (size_t i = 0; i < num; i++) {
-        const struct chan_message m = receive(t.front);
+        const struct chan_message m = role_receive(t.front);
         struct msg_stamped stamped;
 
         assert_int_equal(m.type, MSG_STAMPED);
@@ -214,20 +54,19 @@ static void take_replies(size_t num)
 static void stop(void)
 {
     msg_put_empty(&t.out, MSG_STOP);
-    send_all(t.parent);
-    assert_int_equal(exit_code(), 0);
+    role_send_all(t.parent);
+    assert_int_equal(role_exit_code(), 0);
 }
 
 static void test_life(void **state)
 {
     (void)state;
-    add_all(0);
+    role_add_all(0);
     start();
-    assert_int_equal(receive(t.parent).type, MSG_READY);
     for (uint64_t id = 0; id < 200; id++) {
         put_request(id);
     }
-    send_all(t.front);
+    role_send_all(t.front);
     take_replies(200);
     stop();
 }
@@ -236,14 +75,13 @@ static void test_life(void **state)
 static void test_many_threads_and_much_memory(void **state)
 {
     (void)state;
-    add_all(40);
+    role_add_all(40);
     start();
-    assert_int_equal(receive(t.parent).type, MSG_READY);
     for (int round = 0; round < 2; round++) {
         for (uint64_t id = 0; id < 6000; id++) {
             put_request(id);
         }
-        send_all(t.front);
+        role_send_all(t.front);
         usleep(300 * 1000);
         take_replies(6000);
     }
@@ -253,14 +91,13 @@ static void test_many_threads_and_much_memory(void **state)
 static void test_end_with_the_parent(void **state)
 {
     (void)state;
-    add_all(1);
+    role_add_all(1);
     start();
-    assert_int_equal(receive(t.parent).type, MSG_READY);
     put_request(1);
-    send_all(t.front);
+    role_send_all(t.front);
     (void)close(t.parent);
     take_replies(1);
-    assert_int_equal(exit_code(), 0);
+    assert_int_equal(role_exit_code(), 0);
     t.parent = -1;
 }
 
@@ -270,11 +107,10 @@ static void test_time_goes_on_after_a_restart(void **state)
     struct bytes file;
 
     (void)state;
-    add_all(1);
+    role_add_all(1);
     start();
-    assert_int_equal(receive(t.parent).type, MSG_READY);
     put_request(1);
-    send_all(t.front);
+    role_send_all(t.front);
     take_replies(1);
     stop();
     assert_int_equal(ledger_read(t.dir_fd, &file), RC_OK);
@@ -287,15 +123,15 @@ static void test_time_goes_on_after_a_restart(void **state)
 
 static void expect_failed_start(int code)
 {
-    start();
-    assert_int_equal(exit_code(), code);
+    role_start(issuer_proc_main);
+    assert_int_equal(role_exit_code(), code);
 }
 
 static void test_missing_parts(void **state)
 {
     (void)state;
-    add_config(1);
-    add_pem("chain.0", authority.chain[0]);
+    role_add_config(1);
+    role_add_pem("chain.0", authority.chain[0]);
     expect_failed_start(70); /* no key */
 }
 
@@ -304,9 +140,9 @@ static void test_foreign_key(void **state)
     EVP_PKEY *other = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
 
     (void)state;
-    add_config(1);
-    add_pem("chain.0", authority.chain[0]);
-    add_fd("key.0", desk_key_file(other, 0600, NULL));
+    role_add_config(1);
+    role_add_pem("chain.0", authority.chain[0]);
+    role_add_fd("key.0", desk_key_file(other, 0600, NULL));
     EVP_PKEY_free(other);
     expect_failed_start(78);
 }
@@ -314,9 +150,9 @@ static void test_foreign_key(void **state)
 static void test_exposed_key(void **state)
 {
     (void)state;
-    add_config(1);
-    add_pem("chain.0", authority.chain[0]);
-    add_fd("key.0", desk_key_file(authority.key, 0640, NULL));
+    role_add_config(1);
+    role_add_pem("chain.0", authority.chain[0]);
+    role_add_fd("key.0", desk_key_file(authority.key, 0640, NULL));
     expect_failed_start(78);
 }
 
@@ -326,10 +162,10 @@ static void test_foreign_root(void **state)
 
     (void)state;
     authority_init(&other, &(struct authority_spec){.key = "P-256"});
-    add_config(1);
-    add_pem("chain.0", authority.chain[0]);
-    add_pem("root.0", other.chain[1]);
-    add_fd("key.0", desk_key_file(authority.key, 0600, NULL));
+    role_add_config(1);
+    role_add_pem("chain.0", authority.chain[0]);
+    role_add_pem("root.0", other.chain[1]);
+    role_add_fd("key.0", desk_key_file(authority.key, 0600, NULL));
     authority_clear(&other);
     expect_failed_start(78);
 }
@@ -341,7 +177,7 @@ static void test_damaged_record(void **state)
     (void)state;
     assert_int_equal(write(fd, "no ledger", 9), 9);
     close(fd);
-    add_all(1);
+    role_add_all(1);
     expect_failed_start(70);
 }
 
@@ -386,23 +222,9 @@ static void test_every_other_call_kills(void **state)
     }
 }
 
-static int make_authority(void **state)
-{
-    (void)state;
-    authority_init(&authority, &(struct authority_spec){.key = "P-256"});
-    return 0;
-}
-
-static int clear_authority(void **state)
-{
-    (void)state;
-    authority_clear(&authority);
-    return 0;
-}
-
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, role_setup, role_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_life),
         TEST(test_many_threads_and_much_memory),
@@ -416,5 +238,5 @@ int main(void)
         cmocka_unit_test(test_every_other_call_kills),
     };
 
-    return cmocka_run_group_tests(tests, make_authority, clear_authority);
+    return cmocka_run_group_tests(tests, role_make_authority, role_clear_authority);
 }

@@ -61,7 +61,7 @@ static void *take_one(void *arg)
     struct job_list back = {0};
 
     (void)arg;
-    job_list_add(&back, pool_take(&pool));
+    job_list_add(&back, pool_take(&pool, 10000));
     atomic_store(&took, 1);
     pool_give(&pool, &back);
     return NULL;
@@ -76,7 +76,7 @@ static void test_pool_bounds(void **state)
     (void)state;
     pool_init(&pool, 3);
     for (size_t i = 0; i < 3; i++) {
-        job_list_add(&held, pool_take(&pool));
+        job_list_add(&held, pool_take(&pool, 10000));
         assert_int_equal(pool_num_used(&pool), i + 1);
     }
     atomic_store(&took, 0);
@@ -91,7 +91,7 @@ static void test_pool_bounds(void **state)
     pool_give(&pool, &held);
     pool_wait_all(&pool);
     assert_int_equal(pool_num_used(&pool), 0);
-    job_list_add(&held, pool_take(&pool));
+    job_list_add(&held, pool_take(&pool, 10000));
     assert_ptr_not_equal(held.head, last); /* the first of what was given last */
     pool_give(&pool, &held);
     pool_clear(&pool);
