@@ -91,36 +91,36 @@ static void publish(struct clock_proc *c)
     }
 }
 
-/* True when the parent says stop, or nothing more. */
-static bool is_told_to_stop(int parent)
-{
-    static struct chan_in in;
-    struct chan_message m;
-    enum rc rc;
-
-    while ((rc = chan_receive(&in, parent)) == RC_OK) {
-        if (in.passed_fd >= 0) {
-            (void)close(in.passed_fd);
-        }
-        while (chan_next(&in, &m)) {
-            if (m.type == MSG_STOP) {
-                return true;
-            }
-        }
-    }
-    return rc != RC_NOT_FOUND;
-}
-
-static bool say_ready(int parent)
+static bool say(int parent, enum msg_type type)
 {
     struct chan_out out;
     enum rc rc;
 
     chan_out_init(&out, 64);
-    msg_put_empty(&out, MSG_READY);
+    msg_put_empty(&out, type);
     (void)chan_flush(&out, parent, &rc);
     chan_out_clear(&out);
     return rc == RC_OK;
+}
+
+/* True when the parent says stop, or nothing more. */
+static bool is_told_to_stop(int parent)
+{
+    static struct chan_in in;
+    struct chan_message m;
+    bool stop = false;
+    enum rc rc;
+
+    while (!stop && (rc = chan_receive(&in, parent)) != RC_NOT_FOUND) {
+        stop = rc != RC_OK;
+        if (in.passed_fd >= 0) {
+            (void)close(in.passed_fd);
+        }
+        while (!stop && chan_next(&in, &m)) {
+            stop = m.type == MSG_STOP || (m.type == MSG_PING && !say(parent, MSG_PONG));
+        }
+    }
+    return stop;
 }
 
 static void run(struct clock_proc *c)
@@ -157,7 +157,7 @@ int clock_proc_main(struct inherit *in)
             "the time is taken from the host without proof (clock.source = \"%s\"): fit for labs only",
             c.ops->name);
     }
-    if (say_ready(c.parent)) {
+    if (say(c.parent, MSG_READY)) {
         run(&c);
     }
     c.ops->close(c.source);

@@ -61,10 +61,22 @@ static void wait_readable(int fd)
     assert_int_equal(poll(&wait, 1, 10000), 1);
 }
 
-static int setup(void **state)
+static void expect(enum msg_type type)
 {
     static struct chan_in packet;
     struct chan_message m;
+
+    if (!chan_next(&packet, &m)) {
+        wait_readable(t.parent);
+        assert_int_equal(chan_receive(&packet, t.parent), RC_OK);
+        assert_true(chan_next(&packet, &m));
+    }
+    assert_int_equal(m.type, type);
+    assert_int_equal(m.body.len, 0);
+}
+
+static int setup(void **state)
+{
     int pair[2], clock = memfd_create("clock", MFD_CLOEXEC);
 
     (void)state;
@@ -84,10 +96,7 @@ static int setup(void **state)
     for (size_t i = 0; i < t.in.num; i++) {
         (void)close(t.in.fds[i].fd);
     }
-    wait_readable(t.parent);
-    assert_int_equal(chan_receive(&packet, t.parent), RC_OK);
-    assert_true(chan_next(&packet, &m));
-    assert_int_equal(m.type, MSG_READY);
+    expect(MSG_READY);
     return 0;
 }
 
@@ -139,6 +148,31 @@ static void test_record_is_renewed(void **state)
     } while (next.sampled_mono_ns == first.sampled_mono_ns);
     assert_true(next.sampled_mono_ns - first.sampled_mono_ns >= 1000000000);
     assert_true(next.sampled_mono_ns - first.sampled_mono_ns < CLOCKPAGE_LIFE_NS);
+    send_message(MSG_STOP);
+    expect_end();
+}
+
+/* At once, not with the next record; and it goes on. */
+static void test_pings_are_answered(void **state)
+{
+    struct clockpage_record first, next;
+    const int64_t begin = now_mono_ns();
+
+    (void)state;
+    assert_true(clockpage_read(t.page, &first));
+    for (int i = 0; i < 3; i++) {
+        send_message(MSG_PING);
+        expect(MSG_PONG);
+    }
+    send_message(MSG_PING);
+    send_message(MSG_PING);
+    expect(MSG_PONG);
+    expect(MSG_PONG);
+    do {
+        usleep(10 * 1000);
+        assert_true(clockpage_read(t.page, &next));
+    } while (next.sampled_mono_ns == first.sampled_mono_ns && now_mono_ns() - begin < CLOCKPAGE_LIFE_NS);
+    assert_true(next.sampled_mono_ns > first.sampled_mono_ns);
     send_message(MSG_STOP);
     expect_end();
 }
@@ -213,11 +247,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_record_is_renewed),
-        TEST(test_ends_with_its_parent),
-        TEST(test_terminal_signals_are_the_parents_business),
-        cmocka_unit_test(test_sources),
-        cmocka_unit_test(test_every_other_call_kills),
+        TEST(test_record_is_renewed),    TEST(test_pings_are_answered),
+        TEST(test_ends_with_its_parent), TEST(test_terminal_signals_are_the_parents_business),
+        cmocka_unit_test(test_sources),  cmocka_unit_test(test_every_other_call_kills),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
