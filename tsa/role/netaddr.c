@@ -53,9 +53,10 @@ struct netaddr netaddr_of_sock(const struct sockaddr *sock)
 enum rc netaddr_parse(struct bytes text, struct netaddr *out)
 {
     char name[INET6_ADDRSTRLEN];
+    const bool is_bracketed = text.len > 2 && text.data[0] == '[' && text.data[text.len - 1] == ']';
 
     *out = (struct netaddr){.family = AF_UNSPEC};
-    if (text.len > 2 && text.data[0] == '[' && text.data[text.len - 1] == ']') {
+    if (is_bracketed) {
         text = bytes_of(text.data + 1, text.len - 2);
     }
     if (text.len == 0 || text.len >= sizeof(name) || memchr(text.data, 0, text.len)) {
@@ -63,7 +64,7 @@ enum rc netaddr_parse(struct bytes text, struct netaddr *out)
     }
     memcpy(name, text.data, text.len);
     name[text.len] = 0;
-    if (inet_pton(AF_INET, name, out->addr) == 1) {
+    if (!is_bracketed && inet_pton(AF_INET, name, out->addr) == 1) {
         out->family = AF_INET;
     } else if (inet_pton(AF_INET6, name, out->addr) == 1) {
         out->family = AF_INET6;
@@ -104,7 +105,8 @@ static bool parse_len(const char *text, unsigned max, unsigned *out)
     const unsigned long n = strtoul(text, &end, 10);
 
     *out = (unsigned)n;
-    return *text >= '0' && *text <= '9' && *end == 0 && end - text <= 3 && n <= max;
+    return *text >= '0' && *text <= '9' && *end == 0 && end - text <= 3 && n <= max &&
+           (*text != '0' || end - text == 1);
 }
 
 /* The octets that a prefix of that length can not have are zero. */
@@ -133,6 +135,10 @@ enum rc netaddr_prefix_parse(const char *text, struct netaddr_prefix *out, const
         return RC_CONFIG;
     }
     out->len = bits_of(&out->net);
+    if (slash && out->net.family == AF_INET && memchr(text, ':', len)) {
+        *out_why = "write a prefix of IPv4 addresses as \"10.0.0.0/8\", not wrapped into IPv6";
+        return RC_CONFIG;
+    }
     if (slash && !parse_len(slash + 1, bits_of(&out->net), &out->len)) {
         *out_why = "the length of a prefix lies between 0 and 32 (IPv4) or 128 (IPv6)";
         return RC_CONFIG;
