@@ -14,10 +14,12 @@
 
 enum proxy_header_verdict {
     PROXY_HEADER_MORE,  /* a good beginning, not all there */
-    PROXY_HEADER_TAKEN, /* *out_len octets are used up, *out is the client (family AF_UNSPEC: LOCAL, UNKNOWN: the connection itself counts) */
+    PROXY_HEADER_TAKEN, /* *out_len octets are used up, *out is the client (family AF_UNSPEC: LOCAL, UNKNOWN, or by a Unix socket of the proxy's machine: the connection itself counts) */
     PROXY_HEADER_BAD,
 };
 
+/* proxy_header_parse judges what a connection begins with, however much of it has come. What is BAD or TAKEN stays so with more octets behind it; *out_len
+ * is 0 and *out is not known unless it is TAKEN. */
 enum proxy_header_verdict proxy_header_parse(struct bytes in, size_t *out_len, struct netaddr *out);
 
 #endif
