@@ -8,6 +8,7 @@
 #define TSA_FRONT_ADMIT_H
 
 #include "tsa/front/shared.h"
+#include "tsa/front/source.h"
 #include "tsa/role/netaddr.h"
 #include "tsa/role/unit.h"
 
@@ -18,8 +19,7 @@ struct admit_list {
 
 struct admit {
     const struct settings *settings;
-    struct shared *shared;
-    struct shared_place *place;
+    struct source_table sources;
     struct admit_list allow, deny, proxies, proxy_protocol;
     struct admit_list units[SETTINGS_MAX_UNITS]; /* allow lists of units */
 };
