@@ -18,7 +18,7 @@ static const enum rc ours[] = {
     RC_UNIT_UNKNOWN,    RC_OVERLOADED,   RC_ISSUER_GONE,
 };
 /* Refusals of admission. */
-static const enum rc turned_away[] = {RC_FORBIDDEN, RC_CLIENT_CERTIFICATE, RC_RATE, RC_CROWDED};
+static const enum rc turned_away[] = {RC_FORBIDDEN, RC_RATE, RC_CROWDED};
 static const unsigned statuses[] = {200, 429, 503};
 
 static bool is_among(const enum rc *list, size_t num, int rc)

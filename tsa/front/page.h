@@ -8,12 +8,15 @@
  *   clock {state: unknown|sync|warn|stop, proven (bool), bound_ns, age_ns (null = not known), reference}
  *   ledger {records}   tokens {rfc3161, authenticode, refused: since the issuer started}   last_token (time or null)
  *   issuer {started, signers, waiting}   -- clock, ledger, tokens, last_token, issuer are null when the issuer does not answer
+ *   requests {rfc3161 {granted, refused}, authenticode {granted, refused}, neither {refused}, turned_away: of all fronts, since the
+ *   authority started}   connections {open, accepted}   waiting (requests, of all fronts)   fronts (processes)
  *   units [{name, protocols, policy, digests, digest, accuracy_ns, lab, certificate {subject, serial, key, not_before,
- *   not_after, days_left}}]
+ *   not_after, days_left, key_not_after, key_days_left}}]
  */
 #ifndef TSA_FRONT_PAGE_H
 #define TSA_FRONT_PAGE_H
 
+#include "tsa/front/metrics.h"
 #include "tsa/role/facts.h"
 #include "tsa/role/unit.h"
 
@@ -21,12 +24,18 @@ struct page {
     const struct unit *units;
     size_t num_units;
     const struct facts *facts; /* NULL: the issuer does not answer */
-    struct bytes host;         /* as the client sent it; used only when it is a plain host and port */
+    struct metrics_sums sums;
+    struct bytes host;  /* as the client sent it; used only when it is a plain host and port */
+    bool is_tls;        /* the page was asked for over TLS: so are its addresses */
+    bool hides_metrics; /* /metrics is answered elsewhere */
     struct gentime now;
 };
 
 void page_build_html(struct wbuf *out, const struct page *page);
 void page_build_json(struct wbuf *out, const struct page *page);
+
+/* page_put_policy appends the header lines that go with the HTML: it may load nothing at all, and no style but its own. */
+void page_put_policy(struct wbuf *out);
 
 /* page_ready_reason tells why no tokens are issued; RC_OK when they are. */
 enum rc page_ready_reason(const struct facts *facts);

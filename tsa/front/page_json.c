@@ -106,8 +106,17 @@ static void put_facts(struct wbuf *w, const struct facts *facts)
     wbuf_put_u8(w, '}');
 }
 
-static void put_certificate(struct wbuf *w, const struct cert *cert, struct gentime now)
+/* Negative when it is over. */
+static void put_days(struct wbuf *w, const char *name, struct gentime end, struct gentime now)
 {
+    put_name(w, name);
+    wbuf_printf(w, "%" PRId64, (end.sec - now.sec) / 86400);
+}
+
+static void put_certificate(struct wbuf *w, const struct unit *unit, struct gentime now)
+{
+    const struct cert *cert = &unit->cert;
+    struct gentime key_end = unit_key_end(unit);
     char text[300];
 
     put_name(w, "certificate");
@@ -117,8 +126,10 @@ static void put_certificate(struct wbuf *w, const struct cert *cert, struct gent
     put_text(w, "key", oid_name(cert->key_type));
     put_time(w, "not_before", cert->not_before);
     put_time(w, "not_after", cert->not_after);
-    put_name(w, "days_left");
-    wbuf_printf(w, "%" PRId64 "}", (cert->not_after.sec - now.sec) / 86400);
+    put_days(w, "days_left", cert->not_after, now);
+    put_time(w, "key_not_after", key_end);
+    put_days(w, "key_days_left", key_end, now);
+    wbuf_put_u8(w, '}');
 }
 
 static void put_words(struct wbuf *w, const char *name, const char *const *words, size_t num, unsigned set)
@@ -156,8 +167,33 @@ static void put_unit(struct wbuf *w, const struct unit *unit, struct gentime now
     put_text(w, "digest", digest_name((enum digest)unit->settings->digest));
     put_known(w, "accuracy_ns", unit->settings->accuracy > 0 ? unit->settings->accuracy : -1);
     put_bool(w, "lab", unit->is_lab);
-    put_certificate(w, &unit->cert, now);
+    put_certificate(w, unit, now);
     wbuf_put_u8(w, '}');
+}
+
+static void put_requests(struct wbuf *w, const struct metrics_sums *sums)
+{
+    static const char *const names[SHARED_KINDS] = {"neither", "rfc3161", "authenticode"};
+    size_t i;
+
+    put_name(w, "requests");
+    wbuf_put_u8(w, '{');
+    for (i = 0; i < SHARED_KINDS; i++) {
+        put_name(w, names[i]);
+        wbuf_put_u8(w, '{');
+        if (i != METRICS_NEITHER) {
+            put_count(w, "granted", sums->granted[i]);
+        }
+        put_count(w, "refused", sums->refused[i]);
+        wbuf_put_u8(w, '}');
+    }
+    put_count(w, "turned_away", sums->turned_away);
+    wbuf_put_text(w, "},\"connections\":{");
+    put_count(w, "open", sums->open);
+    put_count(w, "accepted", sums->accepted);
+    wbuf_put_u8(w, '}');
+    put_count(w, "waiting", sums->waiting);
+    put_count(w, "fronts", sums->fronts);
 }
 
 void page_build_json(struct wbuf *out, const struct page *page)
@@ -177,6 +213,7 @@ void page_build_json(struct wbuf *out, const struct page *page)
         wbuf_put_text(out,
                       ",\"clock\":null,\"ledger\":null,\"tokens\":null,\"last_token\":null,\"issuer\":null");
     }
+    put_requests(out, &page->sums);
     put_name(out, "units");
     wbuf_put_u8(out, '[');
     for (i = 0; i < page->num_units; i++) {

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tsa/base/log.h"
 #include "tsa/base/mem.h"
 #include "tsa/base/now.h"
 #include "tsa/front/page.h"
 
-#define BODY_MAX (1024u * 1024u)
-#define HOST_MAX 255
+#define BODY_MAX   (1024u * 1024u)
+#define HOST_MAX   255
+#define FIELDS_MAX 1024
 
 /* One answer that waits for facts. */
 struct view_wait {
@@ -19,25 +21,27 @@ struct view_wait {
     struct view_desk *desk;
     struct http_slot *slot;
     enum http_view view;
+    bool is_tls;
     size_t host_len;
     uint8_t host[HOST_MAX];
 };
 
 #define NO_STORE "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-#define HTML_FIELDS                                                                                          \
-    NO_STORE                                                                                                 \
-    "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "              \
-    "form-action 'none'; frame-ancestors 'none'\r\nReferrer-Policy: no-referrer\r\n"
 
 /* ---- with facts ------------------------------------------------------------------------------------ */
 
 static struct page page_of(const struct view_wait *wait, const struct facts *facts)
 {
-    return (struct page){.units = wait->desk->units,
-                         .num_units = wait->desk->num_units,
-                         .facts = facts,
-                         .host = bytes_of(wait->host, wait->host_len),
-                         .now = now_real()};
+    struct page page = {.units = wait->desk->units,
+                        .num_units = wait->desk->num_units,
+                        .facts = facts,
+                        .host = bytes_of(wait->host, wait->host_len),
+                        .is_tls = wait->is_tls,
+                        .hides_metrics = wait->desk->hides_metrics,
+                        .now = now_real()};
+
+    metrics_sum(wait->desk->metrics, &page.sums);
+    return page;
 }
 
 static struct http_reply show_page(const struct view_wait *wait, const struct facts *facts)
@@ -45,7 +49,9 @@ static struct http_reply show_page(const struct view_wait *wait, const struct fa
     const struct page page = page_of(wait, facts);
 
     page_build_html(&wait->desk->body, &page);
-    return (struct http_reply){.status = 200, .type = "text/html; charset=utf-8", .fields = HTML_FIELDS};
+    return (struct http_reply){.status = 200,
+                               .type = "text/html; charset=utf-8",
+                               .fields = (const char *)wait->desk->html_fields.data};
 }
 
 static struct http_reply show_status(const struct view_wait *wait, const struct facts *facts)
@@ -130,6 +136,7 @@ static void ask(struct view_desk *desk, struct http_slot *slot, const struct htt
     desk->free = wait->next;
     wait->slot = slot;
     wait->view = view;
+    wait->is_tls = http_conn_peer(slot)->door->kind == HTTP_DOOR_TLS;
     wait->host_len = request->host.len <= HOST_MAX ? request->host.len : 0;
     if (wait->host_len > 0) {
         memcpy(wait->host, request->host.data, wait->host_len);
@@ -197,6 +204,13 @@ void view_init(struct view_desk *desk, const struct unit *units, size_t num_unit
         desk->free = &desk->waits[i];
     }
     wbuf_init(&desk->body, BODY_MAX);
+    wbuf_init(&desk->html_fields, FIELDS_MAX);
+    wbuf_put_text(&desk->html_fields, NO_STORE);
+    page_put_policy(&desk->html_fields);
+    wbuf_put_u8(&desk->html_fields, 0);
+    if (wbuf_rc(&desk->html_fields) != RC_OK) {
+        log_die(70, "out of memory");
+    }
 }
 
 void view_clear(struct view_desk *desk)
@@ -209,5 +223,6 @@ void view_clear(struct view_desk *desk)
     free(desk->downloads);
     free(desk->waits);
     wbuf_clear(&desk->body);
+    wbuf_clear(&desk->html_fields);
     memset(desk, 0, sizeof *desk);
 }

@@ -23,11 +23,12 @@ struct view_desk {
     struct metrics *metrics;
     void (*gauge)(void *arg, struct metrics_gauges *out); /* fills in what only this process knows */
     void *gauge_arg;
+    bool hides_metrics; /* /metrics has a listener of its own: the page does not lead there */
 
     /* private */
     struct download *downloads;
     struct view_wait *waits, *free;
-    struct wbuf body;
+    struct wbuf body, html_fields;
 };
 
 /* view_init dies when there is no memory (start-up). The other public members are set by the caller. */

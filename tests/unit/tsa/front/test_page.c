@@ -37,6 +37,7 @@ static const uint8_t policy[] = {0x2a, 0x03, 0x04}, serial[] = {0x01, 0xff};
 static struct unit units[2];
 static struct facts facts;
 static struct wbuf out;
+static bool is_tls, hides_metrics;
 
 static void set_facts(void)
 {
@@ -84,7 +85,16 @@ static const char *text_of(void (*build)(struct wbuf *, const struct page *), co
     const struct page page = {.units = units,
                               .num_units = 2,
                               .facts = with,
+                              .sums = {.granted = {0, 40, 2},
+                                       .refused = {7, 3, 1},
+                                       .turned_away = 11,
+                                       .accepted = 99,
+                                       .open = 5,
+                                       .waiting = 4,
+                                       .fronts = 2},
                               .host = bytes_str(host),
+                              .is_tls = is_tls,
+                              .hides_metrics = hides_metrics,
                               .now = {1700000000 + 86400 * 90, 7}};
 
     wbuf_reset(&out);
@@ -109,24 +119,93 @@ static void test_html(void **state)
     (void)state;
     assert_int_equal(strncmp(text, "<!DOCTYPE html>\n", 16), 0);
     assert_has(text, "Ready: timestamps are issued.");
-    assert_has(text,
-               "good; source &lt;system&gt;; wrong by at most: 1.5 ms (the host is trusted without proof)");
-    assert_has(text, "42 records");
+    assert_has(text, "<html lang=\"en\">");
+    assert_has(text, "<td id=\"clock\">good; source: &lt;system&gt;; not proven: the host is trusted</td>");
+    assert_has(text, "<th scope=\"row\">Wrong by at most</th><td id=\"bound\">1.5 ms</td>");
+    assert_has(text, "<td id=\"ledger\">42 records</td>");
+    assert_has(text, "<td id=\"connections\">5 open, 99 accepted in all</td>");
+    assert_has(text, "<td id=\"waiting\">4</td>");
+    assert_has(text, "<td id=\"fronts\">2</td>");
+    assert_has(text, "<tr id=\"rfc3161\"><th scope=\"row\">RFC 3161</th><td>40</td><td>3</td></tr>");
+    assert_has(text, "<tr id=\"authenticode\"><th scope=\"row\">Authenticode</th><td>2</td><td>1</td></tr>");
+    assert_has(text, "<tr id=\"neither\"><th scope=\"row\">Neither of both</th><td></td><td>7</td></tr>");
+    assert_has(text, "<td></td><td>11</td>");
+    assert_has(text, "<td id=\"version\">" TSA_VERSION "</td>");
     assert_has(text, "2023-11-14T22:15:23Z");
     assert_has(text, "&lt;b&gt;&quot;A&amp;\\");
-    assert_has(text, "10 days left): renew it now");
+    assert_has(
+        text, "<th scope=\"row\">Valid until</th><td>2024-02-22T22:13:20Z (10 days left): renew it now</td>");
+    assert_has(text,
+               "<th scope=\"row\">Its key signs until</th><td>2024-02-22T22:13:20Z (10 days left): renew");
     assert_has(text, "signtool timestamp /tr http://tsa.example:3161/ /td sha256");
     assert_has(text, "signtool timestamp /t http://tsa.example:3161/ ");
     assert_has(text, "osslsigncode add -ts http://tsa.example:3161/ ");
     assert_has(text, "--data-binary @file.tsq -o file.tsr http://tsa.example:3161/\n");
+    assert_has(text,
+               "jsign --keystore KEYSTORE --alias ALIAS --tsaurl http://tsa.example:3161/ --tsmode RFC3161 ");
     assert_has(text, "jarsigner -tsa http://tsa.example:3161/ ");
     assert_has(text, "tsclient stamp --tr http://tsa.example:3161/ ");
     assert_has(text, "A test laboratory");
     assert_has(text, "prefers-color-scheme:dark");
+    assert_has(text, "href=\"/metrics\"");
     assert_has(text, "href=\"/main/chain.pem\"");
     assert_null(strstr(text, "root.cer\""));
     assert_null(strstr(text, "<b>"));
     assert_null(strstr(text, "<script"));
+    assert_null(strstr(text, " style="));
+    assert_null(strstr(text, "https://"));
+}
+
+/* Asked for over TLS, the page names addresses of TLS; counters that have their own listener are not linked. */
+static void test_doors(void **state)
+{
+    const char *text;
+
+    (void)state;
+    is_tls = hides_metrics = true;
+    text = text_of(page_build_html, &facts, "tsa.example");
+    is_tls = hides_metrics = false;
+    assert_has(text, "signtool timestamp /tr https://tsa.example/ /td sha256");
+    assert_null(strstr(text, "http://"));
+    assert_null(strstr(text, "href=\"/metrics\""));
+}
+
+/* The policy lets the page load nothing, and names its one style sheet by the hash of what stands between the tags. */
+static void test_policy(void **state)
+{
+    const char *text = text_of(page_build_html, &facts, "a"), *sheet = strstr(text, "<style>") + 7;
+    struct bytes view = bytes_of(sheet, (size_t)(strstr(sheet, "</style>") - sheet));
+    uint8_t hash[DIGEST_MAX];
+    struct wbuf policy_text;
+    char expected[100] = "'sha256-";
+
+    (void)state;
+    assert_int_equal(digest_compute(DIGEST_SHA256, &view, 1, hash), RC_OK);
+    EVP_EncodeBlock((uint8_t *)expected + strlen(expected), hash, 32);
+    wbuf_init(&policy_text, 1000);
+    page_put_policy(&policy_text);
+    wbuf_put_u8(&policy_text, 0);
+    assert_int_equal(wbuf_rc(&policy_text), RC_OK);
+    text = (const char *)policy_text.data;
+    assert_has(text, "Content-Security-Policy: default-src 'none'; style-src 'sha256-");
+    assert_has(text, expected);
+    assert_has(text, "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n");
+    assert_has(text, "Referrer-Policy: no-referrer\r\n");
+    assert_null(strstr(text, "unsafe"));
+    wbuf_clear(&policy_text);
+}
+
+/* A certificate that is over, and one whose end is far. */
+static void test_days(void **state)
+{
+    (void)state;
+    units[0].cert.not_after.sec = 1700000000 + 86400 * 89;
+    units[1].cert.not_after.sec = 1700000000 + 86400 * 500;
+    assert_has(text_of(page_build_html, &facts, "a"), "<td id=\"certificate\">2024-02-11T22:13:20Z (-1 days");
+    assert_has(text_of(page_build_html, &facts, "a"), "<td id=\"key\">2024-02-11T22:13:20Z (-1 days");
+    assert_has(text_of(page_build_html, &facts, "a"), "(-1 days left): it is over</td>");
+    assert_has(text_of(page_build_html, &facts, "a"), "(410 days left)</td>");
+    units[0].cert.not_after.sec = units[1].cert.not_after.sec = 1700000000 + 86400 * 100;
 }
 
 static void test_not_ready(void **state)
@@ -141,8 +220,8 @@ static void test_not_ready(void **state)
     assert_int_equal(page_ready_reason(&facts), RC_CLOCK_UNTRUSTED);
     text = text_of(page_build_html, &facts, "a");
     assert_has(text, "Not ready: the clock is not proven to be right");
-    assert_has(text, "stopped; source");
-    assert_has(text, "wrong by at most: not known");
+    assert_has(text, "<td id=\"clock\">stopped; source");
+    assert_has(text, "<td id=\"bound\">not known</td>");
     facts.reason = RC_NUM + 5u; /* nonsense must not become an index */
     facts.clock_state = 99;
     assert_int_equal(page_ready_reason(&facts), RC_ISSUER_GONE);
@@ -184,20 +263,24 @@ static void test_json(void **state)
               "\"reference\":\"<system>\"},"
               "\"ledger\":{\"records\":42},\"tokens\":{\"rfc3161\":40,\"authenticode\":2,\"refused\":0},"
               "\"last_token\":\"2023-11-14T22:15:23Z\","
-              "\"issuer\":{\"started\":\"2023-11-14T22:13:20Z\",\"signers\":2,\"waiting\":0},\"units\":["
+              "\"issuer\":{\"started\":\"2023-11-14T22:13:20Z\",\"signers\":2,\"waiting\":0},"
+              "\"requests\":{\"neither\":{\"refused\":7},\"rfc3161\":{\"granted\":40,\"refused\":3},"
+              "\"authenticode\":{\"granted\":2,\"refused\":1},\"turned_away\":11},"
+              "\"connections\":{\"open\":5,\"accepted\":99},\"waiting\":4,\"fronts\":2,\"units\":["
               "{\"name\":\"main\",\"protocols\":[\"rfc3161\",\"authenticode\"],\"policy\":\"1.2.3.4\","
               "\"digests\":[\"sha256\"],"
               "\"digest\":\"sha256\",\"accuracy_ns\":null,\"lab\":true,\"certificate\":{\"subject\":\"<b>"
               "\\\"A&\\\\\","
               "\"serial\":\"01ff\",\"key\":\"rsaEncryption\",\"not_before\":\"2023-11-14T22:13:20Z\","
-              "\"not_after\":\"2024-02-22T22:13:20Z\",\"days_left\":10}},"
+              "\"not_after\":\"2024-02-22T22:13:20Z\",\"days_left\":10,"
+              "\"key_not_after\":\"2024-02-22T22:13:20Z\",\"key_days_left\":10}},"
               "{\"name\":\"old\",\"protocols\":[\"authenticode\"],\"policy\":\"1.2.3.4\",\"digests\":["
               "\"sha1\"],\"digest\":\"sha1\","
               "\"accuracy_ns\":1000000000,\"lab\":false,\"certificate\":{\"subject\":\"<b>\\\"A&\\\\\","
               "\"serial\":\"01ff\","
               "\"key\":\"rsaEncryption\",\"not_before\":\"2023-11-14T22:13:20Z\",\"not_after\":\"2024-02-"
               "22T22:13:20Z\","
-              "\"days_left\":10}}]}\n");
+              "\"days_left\":10,\"key_not_after\":\"2024-02-22T22:13:20Z\",\"key_days_left\":10}}]}\n");
 }
 
 static void test_json_without_issuer(void **state)
@@ -208,7 +291,7 @@ static void test_json_without_issuer(void **state)
     assert_has(text, "{\"ready\":false,\"reason\":\"issuer-gone\",");
     assert_has(
         text,
-        ",\"clock\":null,\"ledger\":null,\"tokens\":null,\"last_token\":null,\"issuer\":null,\"units\":[{");
+        ",\"clock\":null,\"ledger\":null,\"tokens\":null,\"last_token\":null,\"issuer\":null,\"requests\":{");
 }
 
 /* A certificate made here, so that libcrypto can read back what is offered for download. */
@@ -284,11 +367,10 @@ static void test_download(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_html),
-        cmocka_unit_test(test_not_ready),
-        cmocka_unit_test(test_host),
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_json_without_issuer),
+        cmocka_unit_test(test_html),      cmocka_unit_test(test_doors),
+        cmocka_unit_test(test_policy),    cmocka_unit_test(test_days),
+        cmocka_unit_test(test_not_ready), cmocka_unit_test(test_host),
+        cmocka_unit_test(test_json),      cmocka_unit_test(test_json_without_issuer),
         cmocka_unit_test(test_download),
     };
 

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the parts of the page for people share. Private to page: page.c (the document and the state), page_units.c (certificates and what to
+ * type), page_style.c (how it looks).
+ */
+#ifndef TSA_FRONT_PAGE_PARTS_H
+#define TSA_FRONT_PAGE_PARTS_H
+
+#include "tsa/front/page.h"
+
+#define PAGE_DAY_SECONDS 86400
+#define PAGE_FEW_DAYS    30
+
+/* page_put_escaped appends text so that it can be nothing but text. */
+void page_put_escaped(struct wbuf *w, const char *text);
+
+/* page_put_row appends a row of two cells; id NULL = none. Label and id are ours. */
+void page_put_row(struct wbuf *w, const char *id, const char *label, const char *value);
+
+/* page_time_text writes whole seconds in ISO 8601; returns out. */
+const char *page_time_text(struct gentime t, char out[GENTIME_TEXT_MAX]);
+
+/* page_put_end appends a row about a day that comes: how many days are left, and when. */
+void page_put_end(struct wbuf *w, const char *id, const char *label, struct gentime end, struct gentime now);
+
+/* page_put_lab warns of a unit of the lab authority. */
+void page_put_lab(struct wbuf *w);
+
+void page_put_recipes(struct wbuf *w, const struct page *page);
+void page_put_units(struct wbuf *w, const struct page *page);
+
+/* The style sheet, without anything that HTML would read as a tag. */
+extern const char page_style[];
+
+#endif
