@@ -27,7 +27,7 @@ static void cut_off(struct peer *peer, const char *why)
 {
     if (!atomic_exchange(&peer->dead, true)) {
         if (why) {
-            log_error("a front is cut off: %s", why);
+            log_error("%s is cut off: %s", peer->is_parent ? "the parent" : "a front", why);
         }
         (void)shutdown(peer->fd, SHUT_RDWR); /* wakes the recorder where it waits for this one */
     }
