@@ -94,8 +94,7 @@ void http_reply_build(struct wbuf *out, const struct http_reply *reply, const st
     wbuf_put_text(out, "\r\nContent-Length: ");
     put_number(out, len);
     wbuf_put_text(out, "\r\n");
-    wbuf_put_text(out, status->fields);
-    wbuf_put_text(out, reply->fields ? reply->fields : "");
+    wbuf_put_text(out, reply->fields ? reply->fields : status->fields);
     put_connection(out, frame);
     wbuf_put_text(out, "\r\n");
     if (!frame->head_only) {

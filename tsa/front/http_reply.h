@@ -14,7 +14,7 @@ struct http_reply {
     const char *type; /* media type; NULL = text/plain */
     struct bytes body;
     const char *text;   /* instead of body: one line, its end is added; NULL = none */
-    const char *fields; /* further header lines, CR LF after each; NULL = none */
+    const char *fields; /* further header lines, CR LF after each; NULL = those of the status, if any */
 
     /* for the access log and the counters only; static, NULL = none */
     const char *unit, *kind, *result;

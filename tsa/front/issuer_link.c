@@ -16,7 +16,8 @@
 TAILQ_HEAD(waiter_list, issuer_link_waiter);
 
 struct issuer_link {
-    int fd; /* -1: gone */
+    int fd;       /* -1: gone */
+    bool leaving; /* the last words of an issuer are being heard */
     struct event *readable, *writable, *flush, *facts_late;
     struct event_base *base;
     const struct issuer_link_ops *ops;
@@ -108,7 +109,6 @@ static void detach(struct issuer_link *link)
 static void lose(struct issuer_link *link)
 {
     detach(link);
-    answer_waiters(link, NULL);
     link->ops->on_gone(link->arg);
 }
 
@@ -118,20 +118,30 @@ static void flush_soon(struct issuer_link *link)
     event_active(link->flush, EV_TIMEOUT, 0);
 }
 
+/* What it said before its end is heard still. */
+static void fail(struct issuer_link *link, enum rc rc)
+{
+    if (rc == RC_IO) {
+        hear(link, true);
+    } else {
+        log_error("the channel to the issuer failed: %s", rc_text(rc));
+    }
+    if (link->fd >= 0) {
+        lose(link);
+    }
+}
+
 static void flush(struct issuer_link *link)
 {
     enum rc rc;
 
-    if (link->fd < 0 || !chan_pending(&link->out)) {
+    if (link->fd < 0 || !chan_pending(&link->out) || chan_flush(&link->out, link->fd, &rc)) {
         return;
     }
-    if (!chan_flush(&link->out, link->fd, &rc)) {
-        if (rc != RC_OK) {
-            log_error("the channel to the issuer failed: %s", rc_text(rc));
-            lose(link);
-        } else {
-            event_add(link->writable, NULL);
-        }
+    if (rc == RC_OK) {
+        event_add(link->writable, NULL);
+    } else {
+        fail(link, rc);
     }
 }
 
@@ -204,7 +214,11 @@ static void hear(struct issuer_link *link, bool to_the_end)
     if (rc == RC_OK || rc == RC_NOT_FOUND) {
         return;
     }
-    log_error("the issuer is not there any more: %s", rc == RC_IO ? "its channel is closed" : rc_text(rc));
+    if (rc == RC_IO) { /* who ended it has more to say about why */
+        log_notice("the channel to the issuer is closed; what waits is for the next one");
+    } else {
+        log_error("the issuer says what is no message: %s", rc_text(rc));
+    }
     lose(link);
 }
 
@@ -226,6 +240,16 @@ static bool has_room(const struct issuer_link *link)
     return link->out.queue.len + STAMP_ROOM <= link->out_limit;
 }
 
+/* One question for all who wait; who asks while there is no issuer gets the word of the next, where it comes in time. */
+static void ask(struct issuer_link *link)
+{
+    if (link->asked == 0 && link->fd >= 0 && has_room(link)) {
+        link->asked = ++link->num_asked;
+        msg_put_ask_facts(&link->out, link->asked);
+        flush_soon(link);
+    }
+}
+
 void issuer_link_ask(struct issuer_link *link, struct issuer_link_waiter *waiter)
 {
     static const struct timeval patience = {2, 0};
@@ -234,24 +258,18 @@ void issuer_link_ask(struct issuer_link *link, struct issuer_link_waiter *waiter
         waiter->on_facts(waiter, &link->facts);
         return;
     }
-    if (link->fd < 0 || !has_room(link)) {
-        waiter->on_facts(waiter, NULL);
-        return;
+    if (TAILQ_EMPTY(&link->waiters)) {
+        event_add(link->facts_late, &patience);
     }
     TAILQ_INSERT_TAIL(&link->waiters, waiter, entry);
-    if (link->asked == 0) {
-        link->asked = ++link->num_asked;
-        msg_put_ask_facts(&link->out, link->asked);
-        event_add(link->facts_late, &patience);
-        flush_soon(link);
-    }
+    ask(link);
 }
 
 /* ---- the rest -------------------------------------------------------------------------------------- */
 
 enum rc issuer_link_stamp(struct issuer_link *link, const struct msg_stamp *stamp)
 {
-    if (link->fd < 0) {
+    if (link->fd < 0 || link->leaving) {
         return RC_ISSUER_GONE;
     }
     if (!has_room(link)) {
@@ -283,13 +301,22 @@ struct issuer_link *issuer_link_new(struct event_base *base, int fd, size_t queu
 
 void issuer_link_replace(struct issuer_link *link, int fd)
 {
+    link->leaving = true; /* who asks now is not to be sent to the old one */
     if (link->fd >= 0) {
         hear(link, true);
     }
-    if (link->fd >= 0) {
-        lose(link);
-    }
+    detach(link);
+    link->leaving = false;
     attach(link, fd);
+    if (!TAILQ_EMPTY(&link->waiters)) {
+        ask(link);
+    }
+    link->ops->on_gone(link->arg);
+}
+
+bool issuer_link_is_up(const struct issuer_link *link)
+{
+    return link->fd >= 0;
 }
 
 void issuer_link_free(struct issuer_link *link)

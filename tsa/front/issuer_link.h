@@ -15,7 +15,8 @@ struct issuer_link;
 
 struct issuer_link_ops {
     void (*on_stamped)(void *arg, const struct msg_stamped *stamped); /* views die on return */
-    void (*on_gone)(void *arg); /* nothing that was sent will be answered any more */
+    /* Nothing that was sent before will be answered any more; issuer_link_is_up tells whether there is a new channel already. */
+    void (*on_gone)(void *arg);
 };
 
 /* Somebody who waits for facts; facts is NULL when they are not to be had in time. Called once. */
@@ -29,8 +30,9 @@ struct issuer_link *issuer_link_new(struct event_base *base, int fd, size_t queu
                                     const struct issuer_link_ops *ops, void *arg);
 void issuer_link_free(struct issuer_link *link);
 
-/* issuer_link_replace takes the channel to a new issuer. What the old one has said is still heard; what it has not answered is lost (on_gone). */
+/* issuer_link_replace takes the channel to a new issuer. What the old one has said is still heard first; then, always, on_gone. */
 void issuer_link_replace(struct issuer_link *link, int fd);
+bool issuer_link_is_up(const struct issuer_link *link);
 
 /* issuer_link_stamp queues a request. RC_ISSUER_GONE, RC_OVERLOADED (the channel is full). */
 enum rc issuer_link_stamp(struct issuer_link *link, const struct msg_stamp *stamp) MUST_CHECK;

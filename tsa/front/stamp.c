@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One request in flight. Its number is index and generation, so that a late word of the issuer about one request can not
- * reach another that has taken its place.
+ * reach another that has taken its place. The list of those who wait is in the order of their arrival, sent ones first: that alone makes "again, in
+ * order" and "the oldest" cheap.
  */
 #include "tsa/front/stamp.h"
 
@@ -13,106 +14,35 @@
 #include "tsa/base/mem.h"
 #include "tsa/base/now.h"
 #include "tsa/front/http_route.h"
-#include "tsa/wire/base64.h"
 
-#define PATIENCE_NS  10000000000LL /* for the issuer */
-#define ANSWER_MAX   (2u * CHAN_MESSAGE_MAX)
-#define SENTENCE_MAX 600
+#define KEPT_MAX   (MSAUTH_BLOB_MAX + TSP_NONCE_MAX + TSP_POLICY_MAX)
+#define KEPT_SMALL 1024u /* room of this size stays with a stamp */
 
 struct stamp {
     TAILQ_ENTRY(stamp) entry;
     struct http_slot *slot;
-    int64_t deadline;
+    int64_t began;       /* when the request was whole */
     uint32_t generation; /* grows with each use */
-    uint16_t unit;
-    uint8_t kind;
-    bool waiting;
+    uint8_t tries;
+    bool waiting, sent;
+    struct msg_stamp msg; /* its views show what is kept */
+    struct wbuf kept;
 };
 
-static const char *const kind_words[] = {"none", "rfc3161", "authenticode"};
+/* ---- the way out ----------------------------------------------------------------------------------- */
 
-/* ---- answers --------------------------------------------------------------------------------------- */
-
-/* What a refusal of an Authenticode request becomes. All that is not of the table is no fault of the client. */
-static const struct {
-    enum rc rc;
-    unsigned status;
-} statuses[] = {
-    {RC_UNIT_PROTOCOL, 403}, {RC_MSAUTH_FORM, 400},  {RC_MSAUTH_BLOB_SIZE, 400}, {RC_BASE64, 400},
-    {RC_DER_TRUNCATED, 400}, {RC_DER_TRAILING, 400}, {RC_DER_TAG, 400},          {RC_DER_LENGTH, 400},
-    {RC_DER_DEPTH, 400},     {RC_DER_INTEGER, 400},  {RC_DER_BOOLEAN, 400},      {RC_DER_BIT_STRING, 400},
-    {RC_DER_OID, 400},       {RC_DER_NULL, 400},     {RC_DER_DEFAULT, 400},      {RC_DIGEST_UNKNOWN, 400},
-    {RC_TOO_LARGE, 413},
-};
-
-static unsigned status_of(enum rc rc)
+static void reply_with(struct stamp_desk *desk, struct http_slot *slot, const struct stamp_verdict *v,
+                       const struct http_reply *reply)
 {
-    size_t i;
-
-    for (i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
-        if (statuses[i].rc == rc) {
-            return statuses[i].status;
-        }
-    }
-    return 503;
+    desk->count(desk->count_arg, (size_t)(v->unit - desk->units), v->kind, v->rc);
+    http_conn_reply(slot, reply);
 }
 
-struct verdict {
-    size_t unit;
-    unsigned kind;
-    enum rc rc;
-    const char *sentence; /* NULL: the reason's own */
-    struct bytes reply;   /* with RC_OK */
-};
-
-static struct http_reply answer_rfc3161(struct stamp_desk *desk, const struct verdict *v,
-                                        const char *sentence)
+static void answer(struct stamp_desk *desk, struct http_slot *slot, const struct stamp_verdict *v)
 {
-    struct http_reply reply = {.status = 200, .type = "application/timestamp-reply", .body = v->reply};
+    struct http_reply reply = stamp_answer_build(&desk->answer, v);
 
-    if (v->rc != RC_OK) {
-        wbuf_reset(&desk->answer);
-        tsp_response_build_refusal(&desk->answer, tsp_failure_of_rc(v->rc), sentence);
-        reply.body = wbuf_bytes(&desk->answer);
-    }
-    return reply;
-}
-
-static struct http_reply answer_authenticode(struct stamp_desk *desk, const struct verdict *v,
-                                             const char *sentence)
-{
-    struct http_reply reply = {.status = 200, .type = "application/octet-stream"};
-
-    if (v->rc != RC_OK) {
-        return http_reply_refuse(status_of(v->rc), sentence);
-    }
-    wbuf_reset(&desk->answer);
-    base64_encode(&desk->answer, v->reply);
-    reply.body = wbuf_bytes(&desk->answer);
-    return reply;
-}
-
-/* The one way out. */
-static void answer(struct stamp_desk *desk, struct http_slot *slot, const struct verdict *v)
-{
-    const struct unit *unit = &desk->units[v->unit];
-    char storage[SENTENCE_MAX];
-    const char *sentence = v->sentence;
-    struct http_reply reply;
-
-    if (!sentence && v->rc != RC_OK) {
-        sentence = unit_describe_refusal(unit, v->rc, storage, sizeof storage);
-    }
-    reply = v->kind == MSG_AUTHENTICODE ? answer_authenticode(desk, v, sentence)
-                                        : answer_rfc3161(desk, v, sentence);
-    if (wbuf_rc(&desk->answer) != RC_OK) {
-        reply = http_reply_refuse(503, NULL);
-    }
-    reply.unit = unit->settings->name;
-    reply.kind = kind_words[v->kind];
-    reply.result = rc_word(v->rc);
-    desk->count(desk->count_arg, v->unit, v->kind, v->rc);
-    http_conn_reply(slot, &reply);
+    reply_with(desk, slot, v, &reply);
 }
 
 /* ---- the table of those who wait ------------------------------------------------------------------- */
@@ -130,9 +60,20 @@ static struct stamp *stamp_of(struct stamp_desk *desk, uint64_t id)
     return stamp && stamp->waiting && id_of(desk, stamp) == id ? stamp : NULL;
 }
 
-static void wake_at(struct stamp_desk *desk, int64_t deadline)
+/* With an issuer it is worth while to wait beyond the patience: what was admitted is mostly about to be answered. */
+static int64_t deadline_of(const struct stamp_desk *desk, const struct stamp *stamp)
 {
-    int64_t wait = deadline - now_mono_ns();
+    int64_t alone = desk->gone_at + STAMP_GONE_NS;
+
+    if (desk->gone_at == 0) {
+        return stamp->began + 2 * desk->patience;
+    }
+    return stamp->began + desk->patience < alone ? stamp->began + desk->patience : alone;
+}
+
+static void wake_for(struct stamp_desk *desk, const struct stamp *oldest)
+{
+    int64_t wait = deadline_of(desk, oldest) - now_mono_ns();
     struct timeval tv;
 
     wait = wait < 0 ? 0 : wait + 1000;
@@ -141,39 +82,103 @@ static void wake_at(struct stamp_desk *desk, int64_t deadline)
     event_add(desk->late, &tv);
 }
 
-static struct stamp *wait_begin(struct stamp_desk *desk, struct http_slot *slot, size_t unit, unsigned kind)
+static enum rc keep(struct stamp *stamp, const struct msg_stamp *msg)
+{
+    const uint8_t *at;
+
+    wbuf_reset(&stamp->kept);
+    wbuf_put(&stamp->kept, msg->data);
+    wbuf_put(&stamp->kept, msg->nonce);
+    wbuf_put(&stamp->kept, msg->policy);
+    stamp->msg = *msg;
+    if (wbuf_rc(&stamp->kept) == RC_OK) {
+        at = stamp->kept.data;
+        stamp->msg.data = bytes_of(at, msg->data.len);
+        stamp->msg.nonce = bytes_of(at + msg->data.len, msg->nonce.len);
+        stamp->msg.policy = bytes_of(at + msg->data.len + msg->nonce.len, msg->policy.len);
+    }
+    return wbuf_rc(&stamp->kept);
+}
+
+/* What a burst of large requests has brought goes back to the system. */
+static void forget(struct stamp *stamp)
+{
+    if (stamp->kept.cap > KEPT_SMALL) {
+        wbuf_clear(&stamp->kept);
+        wbuf_init(&stamp->kept, KEPT_MAX);
+    }
+}
+
+/* There is a free one. */
+static enum rc wait_begin(struct stamp_desk *desk, struct http_slot *slot, const struct msg_stamp *msg,
+                          int64_t now)
 {
     struct stamp *stamp = TAILQ_FIRST(&desk->free);
+    enum rc rc = keep(stamp, msg);
 
-    if (!stamp) {
-        return NULL;
+    if (rc != RC_OK) {
+        return rc;
     }
     TAILQ_REMOVE(&desk->free, stamp, entry);
     TAILQ_INSERT_TAIL(&desk->waiting, stamp, entry);
     stamp->slot = slot;
-    stamp->unit = (uint16_t)unit;
-    stamp->kind = (uint8_t)kind;
+    stamp->began = now;
     stamp->generation++;
+    stamp->msg.id = id_of(desk, stamp);
+    stamp->tries = 0;
+    stamp->sent = false;
     stamp->waiting = true;
-    stamp->deadline = now_mono_ns() + PATIENCE_NS;
-    if (desk->num_waiting++ == 0 && !event_pending(desk->late, EV_TIMEOUT, NULL)) {
-        wake_at(desk, stamp->deadline);
+    desk->unsent = desk->unsent ? desk->unsent : stamp;
+    if (desk->num_waiting++ == 0 && (desk->gone_at != 0 || !event_pending(desk->late, EV_TIMEOUT, NULL))) {
+        wake_for(desk, stamp);
     }
-    return stamp;
+    return RC_OK;
 }
 
 /* Released before the answer goes out: the answer may bring the next request of the same client. */
-static void wait_end(struct stamp_desk *desk, struct stamp *stamp, enum rc rc, struct bytes reply)
+static void wait_end(struct stamp_desk *desk, struct stamp *stamp, const struct msg_stamped *stamped)
 {
-    struct verdict v = {.unit = stamp->unit, .kind = stamp->kind, .rc = rc, .reply = reply};
+    struct stamp_verdict v = {
+        .unit = &desk->units[stamp->msg.unit],
+        .kind = stamp->msg.kind,
+        .rc = stamped->rc,
+        .reply = stamped->reply,
+        .serial = stamped->serial,
+        .retry_ns = stamped->rc == RC_OK ? 0 : now_mono_ns() - stamp->began,
+    };
     struct http_slot *slot = stamp->slot;
 
+    if (desk->unsent == stamp) {
+        desk->unsent = TAILQ_NEXT(stamp, entry);
+    }
     TAILQ_REMOVE(&desk->waiting, stamp, entry);
     TAILQ_INSERT_HEAD(&desk->free, stamp, entry);
     stamp->waiting = false;
     stamp->slot = NULL;
+    forget(stamp);
     desk->num_waiting--;
     answer(desk, slot, &v);
+}
+
+static void give_up(struct stamp_desk *desk, struct stamp *stamp, enum rc rc)
+{
+    const struct msg_stamped stamped = {.rc = rc};
+
+    wait_end(desk, stamp, &stamped);
+}
+
+/* The issuer has work, and has said nothing for as long as anybody should wait. */
+static bool is_silent(const struct stamp_desk *desk, int64_t now)
+{
+    return desk->num_sent > 0 && now - desk->heard_at > desk->patience;
+}
+
+static enum rc late_reason(const struct stamp_desk *desk, int64_t now)
+{
+    if (desk->gone_at != 0) {
+        return RC_ISSUER_GONE;
+    }
+    return is_silent(desk, now) ? RC_ISSUER_SILENT : RC_OVERLOADED;
 }
 
 static void on_late(evutil_socket_t fd, short what, void *arg)
@@ -184,11 +189,68 @@ static void on_late(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    while ((oldest = TAILQ_FIRST(&desk->waiting)) && oldest->deadline <= now) {
-        wait_end(desk, oldest, RC_OVERLOADED, BYTES_NONE);
+    while ((oldest = TAILQ_FIRST(&desk->waiting)) && deadline_of(desk, oldest) <= now) {
+        give_up(desk, oldest, late_reason(desk, now));
     }
     if (oldest) {
-        wake_at(desk, oldest->deadline);
+        wake_for(desk, oldest);
+    }
+}
+
+/* ---- admission by age ------------------------------------------------------------------------------ */
+
+static int64_t age_of_oldest(const struct stamp_desk *desk, int64_t now)
+{
+    const struct stamp *oldest = TAILQ_FIRST(&desk->waiting);
+
+    return oldest ? now - oldest->began : 0;
+}
+
+static bool has_room(const struct stamp_desk *desk, int64_t now)
+{
+    return !TAILQ_EMPTY(&desk->free) && desk->num_waiting < pace_room(&desk->pace, now, desk->patience);
+}
+
+/* Whether a newcomer may wait. */
+static enum rc may_wait(const struct stamp_desk *desk, int64_t now)
+{
+    if (desk->gone_at != 0 && now - desk->gone_at >= STAMP_GONE_NS) {
+        return RC_ISSUER_GONE;
+    }
+    if (age_of_oldest(desk, now) <= desk->patience && has_room(desk, now)) {
+        return RC_OK;
+    }
+    return is_silent(desk, now) ? RC_ISSUER_SILENT : RC_OVERLOADED;
+}
+
+/* ---- to the issuer --------------------------------------------------------------------------------- */
+
+static bool send_one(struct stamp_desk *desk, struct stamp *stamp, int64_t now)
+{
+    enum rc rc = issuer_link_stamp(desk->link, &stamp->msg);
+
+    if (rc == RC_ISSUER_GONE && desk->gone_at == 0) {
+        desk->gone_at = now;
+        wake_for(desk, TAILQ_FIRST(&desk->waiting));
+    }
+    if (rc != RC_OK) {
+        return false;
+    }
+    desk->gone_at = 0;
+    if (desk->num_sent++ == 0) {
+        desk->heard_at = now; /* from now on it owes an answer */
+    }
+    stamp->sent = true;
+    stamp->tries++;
+    desk->unsent = TAILQ_NEXT(stamp, entry);
+    return true;
+}
+
+/* As much as the issuer should have at a time; the rest is held here, where it can still be given up. */
+static void pump(struct stamp_desk *desk, int64_t now)
+{
+    while (!desk->holding && desk->unsent && desk->num_sent < desk->pace.window &&
+           send_one(desk, desk->unsent, now)) {
     }
 }
 
@@ -230,42 +292,6 @@ unsigned stamp_body_kind(struct bytes body, struct wbuf *decoded, struct msg_sta
     return is_undecodable(*out_rc) ? 0 : MSG_RFC3161;
 }
 
-/* Sent as an RFC 3161 request, it gets the refusal of that protocol. */
-static void refuse_query(struct stamp_desk *desk, struct http_slot *slot, size_t unit, enum rc rc)
-{
-    char sentence[SENTENCE_MAX];
-    struct verdict v = {.unit = unit, .kind = MSG_RFC3161, .rc = rc, .sentence = sentence};
-
-    snprintf(sentence, sizeof sentence, "the body is no RFC 3161 request: %s", rc_text(rc));
-    if (tsp_failure_of_rc(rc) != TSP_BAD_DATA_FORMAT) {
-        v.rc = RC_DER_TAG;
-    }
-    answer(desk, slot, &v);
-}
-
-/* A body that is neither; the media type tells which refusal the client can read. */
-static void refuse_neither(struct stamp_desk *desk, struct http_slot *slot,
-                           const struct http_request *request, const struct verdict *v)
-{
-    char sentence[SENTENCE_MAX];
-    struct http_reply reply = http_reply_refuse(415, NULL);
-
-    if (http_head_text_is(request->media_type, "application/timestamp-query")) {
-        refuse_query(desk, slot, v->unit, v->rc);
-        return;
-    }
-    if (http_head_text_is(request->media_type, "application/octet-stream")) {
-        snprintf(sentence, sizeof sentence, "the body is no Authenticode timestamp request: %s",
-                 rc_text(v->rc));
-        reply = http_reply_refuse(400, sentence);
-    }
-    reply.unit = desk->units[v->unit].settings->name;
-    reply.kind = kind_words[0];
-    reply.result = rc_word(v->rc);
-    desk->count(desk->count_arg, v->unit, 0, v->rc);
-    http_conn_reply(slot, &reply);
-}
-
 /* ?td= chooses the digest of a legacy reply: so far the unit's own is the choice there is. */
 static enum rc check_td(const struct unit *unit, const struct http_request *request, char *out,
                         size_t out_size)
@@ -295,45 +321,52 @@ static enum rc check(const struct unit *unit, unsigned kind, const struct tsp_re
     return unit->settings->protocols & SETTINGS_AUTHENTICODE ? RC_OK : RC_UNIT_PROTOCOL;
 }
 
-static enum rc send_on(struct stamp_desk *desk, struct http_slot *slot, const struct verdict *v,
-                       struct msg_stamp *msg)
+static enum rc send_on(struct stamp_desk *desk, struct http_slot *slot, struct stamp_verdict *v,
+                       const struct msg_stamp *msg)
 {
-    struct stamp *stamp = wait_begin(desk, slot, v->unit, v->kind);
-    enum rc rc;
+    int64_t now = now_mono_ns();
+    enum rc rc = may_wait(desk, now);
 
-    if (!stamp) {
-        return RC_OVERLOADED;
+    if (rc == RC_OK) {
+        rc = wait_begin(desk, slot, msg, now);
     }
-    msg->id = id_of(desk, stamp);
-    msg->unit = (uint16_t)v->unit;
-    rc = issuer_link_stamp(desk->link, msg);
-    if (rc != RC_OK) {
-        wait_end(desk, stamp, rc, BYTES_NONE);
+    if (rc == RC_OK) {
+        pump(desk, now);
     }
-    return RC_OK;
+    v->retry_ns = age_of_oldest(desk, now);
+    return rc;
+}
+
+static void refuse_neither(struct stamp_desk *desk, struct http_slot *slot, struct stamp_verdict *v,
+                           struct bytes media_type)
+{
+    struct http_reply reply = stamp_answer_neither(&desk->answer, v, media_type);
+
+    reply_with(desk, slot, v, &reply);
 }
 
 void stamp_request(struct stamp_desk *desk, struct http_slot *slot, const struct http_request *request,
                    size_t unit)
 {
-    struct verdict v = {.unit = unit};
+    struct stamp_verdict v = {.unit = &desk->units[unit]};
     struct tsp_request tsp;
     struct msg_stamp msg;
-    char sentence[SENTENCE_MAX];
+    char sentence[200];
 
     v.kind = stamp_body_kind(request->body, &desk->decoded, &msg, &tsp, &v.rc);
     if (v.kind == 0) {
-        refuse_neither(desk, slot, request, &v);
+        refuse_neither(desk, slot, &v, request->media_type);
         return;
     }
     if (v.rc == RC_OK) {
-        v.rc = check(&desk->units[unit], v.kind, &tsp);
+        v.rc = check(v.unit, v.kind, &tsp);
     }
     if (v.rc == RC_OK && v.kind == MSG_AUTHENTICODE) {
-        v.rc = check_td(&desk->units[unit], request, sentence, sizeof sentence);
+        v.rc = check_td(v.unit, request, sentence, sizeof sentence);
         v.sentence = v.rc == RC_OK ? NULL : sentence;
     }
     if (v.rc == RC_OK) {
+        msg.unit = (uint16_t)unit;
         v.rc = send_on(desk, slot, &v, &msg);
     }
     if (v.rc != RC_OK) {
@@ -346,21 +379,45 @@ void stamp_request(struct stamp_desk *desk, struct http_slot *slot, const struct
 void stamp_on_stamped(struct stamp_desk *desk, const struct msg_stamped *stamped)
 {
     struct stamp *stamp = stamp_of(desk, stamped->id);
+    int64_t now = now_mono_ns();
 
-    if (stamp) {
-        wait_end(desk, stamp, stamped->rc, stamped->reply);
+    desk->heard_at = now;
+    desk->num_sent -= desk->num_sent > 0;
+    pace_answer(&desk->pace, now, desk->unsent != NULL);
+    if (stamp && stamp->sent) {
+        wait_end(desk, stamp, stamped);
+    }
+    pump(desk, now);
+}
+
+/* All that was sent counts as not sent, but for what has had its chances. */
+static void take_back(struct stamp_desk *desk)
+{
+    struct stamp *stamp, *next = TAILQ_FIRST(&desk->waiting);
+
+    desk->unsent = next;
+    while ((stamp = next)) {
+        next = TAILQ_NEXT(stamp, entry); /* stays where it is: an answer brings new ones behind it at most */
+        stamp->sent = false;
+        if (stamp->tries >= STAMP_TRIES) {
+            give_up(desk, stamp, RC_ISSUER_GONE);
+        }
     }
 }
 
 void stamp_on_gone(struct stamp_desk *desk)
 {
-    struct stamp *last = TAILQ_LAST(&desk->waiting, stamp_list);
-    struct stamp *stamp;
-    bool was_last = false;
+    int64_t now = now_mono_ns();
 
-    while (!was_last && (stamp = TAILQ_FIRST(&desk->waiting))) {
-        was_last = stamp == last; /* an answer may bring a new request behind it */
-        wait_end(desk, stamp, RC_ISSUER_GONE, BYTES_NONE);
+    desk->num_sent = 0;
+    pace_pause(&desk->pace);
+    desk->holding = true; /* nobody overtakes while they are being looked through */
+    take_back(desk);
+    desk->holding = false;
+    desk->gone_at = issuer_link_is_up(desk->link) ? 0 : desk->gone_at ? desk->gone_at : now;
+    pump(desk, now);
+    if (!TAILQ_EMPTY(&desk->waiting)) {
+        wake_for(desk, TAILQ_FIRST(&desk->waiting));
     }
 }
 
@@ -373,30 +430,39 @@ void stamp_init(struct stamp_desk *desk, struct event_base *base, const struct u
     memset(desk, 0, sizeof *desk);
     desk->units = units;
     desk->max_waiting = queue;
+    desk->patience = STAMP_WAIT_NS;
     desk->stamps = xcalloc(queue, sizeof *desk->stamps);
     TAILQ_INIT(&desk->free);
     TAILQ_INIT(&desk->waiting);
     for (i = 0; i < queue; i++) {
+        wbuf_init(&desk->stamps[i].kept, KEPT_MAX);
         TAILQ_INSERT_TAIL(&desk->free, &desk->stamps[i], entry);
     }
+    pace_init(&desk->pace, queue);
     desk->late = event_new(base, -1, 0, on_late, desk);
     if (!desk->late) {
         log_die(70, "out of memory");
     }
-    wbuf_init(&desk->decoded, ANSWER_MAX);
-    wbuf_init(&desk->answer, ANSWER_MAX);
+    wbuf_init(&desk->decoded, STAMP_ANSWER_MAX);
+    wbuf_init(&desk->answer.body, STAMP_ANSWER_MAX);
 }
 
 void stamp_clear(struct stamp_desk *desk)
 {
+    size_t i;
+
+    desk->holding = true;
     while (!TAILQ_EMPTY(&desk->waiting)) {
-        wait_end(desk, TAILQ_FIRST(&desk->waiting), RC_ISSUER_GONE, BYTES_NONE);
+        give_up(desk, TAILQ_FIRST(&desk->waiting), RC_ISSUER_GONE);
     }
     if (desk->late) {
         event_free(desk->late);
     }
+    for (i = 0; i < desk->max_waiting; i++) {
+        wbuf_clear(&desk->stamps[i].kept);
+    }
     free(desk->stamps);
     wbuf_clear(&desk->decoded);
-    wbuf_clear(&desk->answer);
+    wbuf_clear(&desk->answer.body);
     memset(desk, 0, sizeof *desk);
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -42,6 +43,7 @@ struct world {
     char seen[1 << 16];
     size_t seen_len;
     bool seen_end;
+    size_t serial_len; /* of the last answer */
 };
 
 static inline void on_request(void *arg, struct http_slot *slot, const struct http_request *request)
@@ -51,7 +53,7 @@ static inline void on_request(void *arg, struct http_slot *slot, const struct ht
 
 static inline void on_answered(void *arg, const struct http_answered *answered)
 {
-    (void)arg;
+    ((struct world *)arg)->serial_len = answered->reply->serial.len;
     assert_string_equal(answered->reply->unit ? answered->reply->unit : "main", "main");
 }
 
@@ -99,7 +101,27 @@ static const struct http_server_config config = {
     .connection = 500000000000,
 };
 
-static inline struct world *world_new(void)
+/* The machine's clock, ahead by what a test says. */
+static int64_t world_ahead;
+
+static inline int64_t world_mono_ns(void *arg)
+{
+    struct timespec now;
+
+    (void)arg;
+    assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &now), 0);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + world_ahead;
+}
+
+static inline void world_real(void *arg, struct gentime *out)
+{
+    (void)arg;
+    *out = (struct gentime){1700000000, 0};
+}
+
+static const struct now_source world_time = {world_real, world_mono_ns, NULL};
+
+static inline struct world *world_new_of(size_t queue)
 {
     struct world *w = calloc(1, sizeof *w);
     int fds[2];
@@ -118,13 +140,20 @@ static inline struct world *world_new(void)
     w->base = event_base_new();
     w->issuer = fds[1];
     http_server_init(&w->server, w->base, &config, &server_ops, w);
-    w->link = issuer_link_new(w->base, fds[0], QUEUE, &link_ops, w);
-    stamp_init(&w->desk, w->base, &unit, QUEUE);
+    w->link = issuer_link_new(w->base, fds[0], queue, &link_ops, w);
+    stamp_init(&w->desk, w->base, &unit, queue);
     w->desk.link = w->link;
     w->desk.count = count;
     w->desk.count_arg = w;
     chan_out_init(&w->out, 1 << 20);
+    world_ahead = 0;
+    now_set_source(&world_time);
     return w;
+}
+
+static inline struct world *world_new(void)
+{
+    return world_new_of(QUEUE);
 }
 
 static inline void turn(struct world *w)
@@ -144,6 +173,7 @@ static inline void world_free(struct world *w)
     http_server_clear(&w->server);
     event_base_free(w->base);
     chan_out_clear(&w->out);
+    now_set_source(NULL);
     if (w->issuer >= 0) {
         close(w->issuer);
     }
@@ -185,6 +215,48 @@ static inline void post(struct world *w, int fd, const char *target, const char 
     look(w, fd);
 }
 
+/* One request on a connection of its own, since an HTTP error ends it. */
+static inline void post_once(struct world *w, const char *target, const char *type, struct bytes body,
+                             const char *status)
+{
+    int fd = join(w);
+
+    post(w, fd, target, type, body);
+    if (!strstr(w->seen, status)) {
+        print_error("seen: %s\nnot there: %s\n", w->seen, status);
+    }
+    assert_non_null(strstr(w->seen, status));
+    assert_non_null(strstr(w->seen, "\r\nConnection: close\r\n"));
+    assert_non_null(strstr(w->seen, "\r\nContent-Type: text/plain"));
+    assert_int_equal(w->seen[w->seen_len - 1], '\n');
+    assert_true(w->seen_end);
+    close(fd);
+    turn(w);
+}
+
+/* The issuer's channel ends. */
+static inline void issuer_dies(struct world *w)
+{
+    close(w->issuer);
+    w->issuer = -1;
+    turn(w);
+}
+
+/* The parent sends a channel to another issuer. */
+static inline void issuer_comes(struct world *w)
+{
+    int fds[2];
+
+    assert_int_equal(chan_pair(fds), RC_OK);
+    issuer_link_replace(w->link, fds[0]);
+    if (w->issuer >= 0) {
+        close(w->issuer);
+    }
+    w->issuer = fds[1];
+    w->in.len = w->in.at = 0;
+    turn(w);
+}
+
 static inline bool next_stamp(struct world *w, struct msg_stamp *out)
 {
     struct chan_message message;
@@ -204,7 +276,13 @@ static inline bool next_stamp(struct world *w, struct msg_stamp *out)
 
 static inline void reply(struct world *w, uint64_t id, enum rc rc, const char *text)
 {
-    const struct msg_stamped stamped = {.id = id, .rc = rc, .reply = bytes_str(text)};
+    static const uint8_t serial[] = {0x01, 0x02, 0x03};
+    const struct msg_stamped stamped = {
+        .id = id,
+        .rc = rc,
+        .reply = bytes_str(text),
+        .serial = rc == RC_OK ? bytes_of(serial, sizeof serial) : BYTES_NONE,
+    };
     enum rc sent;
 
     msg_put_stamped(&w->out, &stamped);

@@ -1,80 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An issuer that dies, is replaced, talks nonsense; and facts, asked once for all who wait. */
+/* A channel that ends, is replaced, brings nonsense, is full; and facts, asked once for all who wait. */
 #include "tests/unit/tsa/front/stamp_world.h"
-
-static void test_issuer_dies(void **state)
-{
-    struct world *w = world_new();
-    struct msg_stamp msg;
-    int a = join(w), b = join(w), fds[2];
-    uint64_t old;
-
-    (void)state;
-    post(w, a, "/", TSQ, tsq(DIGEST_SHA256, NULL));
-    assert_true(next_stamp(w, &msg));
-    old = msg.id;
-    post(w, b, "/", OCTETS, legacy_raw(256));
-    close(w->issuer);
-    look(w, a);
-    assert_refused(w, TSP_SYSTEM_FAILURE, rc_text(RC_ISSUER_GONE));
-    look(w, b);
-    assert_has(w, "503 Service Unavailable");
-    post(w, a, "/", TSQ, tsq(DIGEST_SHA256, NULL));
-    assert_refused(w, TSP_SYSTEM_FAILURE, rc_text(RC_ISSUER_GONE));
-
-    assert_int_equal(chan_pair(fds), RC_OK);
-    issuer_link_replace(w->link, fds[0]);
-    w->issuer = fds[1];
-    post(w, a, "/", TSQ, tsq(DIGEST_SHA256, NULL));
-    assert_true(next_stamp(w, &msg));
-    assert_true(msg.id != old);
-    reply(w, old, RC_OK, "stale");
-    reply(w, msg.id, RC_OK, "fresh");
-    look(w, a);
-    assert_int_equal(body_of(w).len, 5);
-    assert_has(w, "fresh");
-    close(a);
-    close(b);
-    world_free(w);
-}
-
-/* The old issuer had answered one of two before it was replaced. */
-static void test_issuer_is_replaced(void **state)
-{
-    struct world *w = world_new();
-    struct msg_stamp msg;
-    int a = join(w), b = join(w), fds[2];
-
-    (void)state;
-    post(w, a, "/", TSQ, tsq(DIGEST_SHA256, NULL));
-    post(w, b, "/", TSQ, tsq(DIGEST_SHA256, NULL));
-    assert_true(next_stamp(w, &msg));
-    reply(w, msg.id, RC_OK, "in time");
-    assert_int_equal(chan_pair(fds), RC_OK);
-    issuer_link_replace(w->link, fds[0]);
-    look(w, a);
-    assert_has(w, "in time");
-    look(w, b);
-    assert_refused(w, TSP_SYSTEM_FAILURE, rc_text(RC_ISSUER_GONE));
-    close(w->issuer);
-    w->issuer = fds[1];
-    close(a);
-    close(b);
-    world_free(w);
-}
 
 /* What is no message ends the channel, not the process. */
 static void test_issuer_talks_nonsense(void **state)
 {
     struct world *w = world_new();
+    struct msg_stamp msg;
     int fd = join(w);
 
     (void)state;
     post(w, fd, "/", TSQ, tsq(DIGEST_SHA256, NULL));
     assert_int_equal(send(w->issuer, "nonsense", 8, MSG_NOSIGNAL), 8);
     look(w, fd);
-    assert_refused(w, TSP_SYSTEM_FAILURE, rc_text(RC_ISSUER_GONE));
+    assert_int_equal(w->seen_len, 0);
+    assert_false(issuer_link_is_up(w->link));
+    issuer_comes(w);
+    assert_true(issuer_link_is_up(w->link));
+    assert_true(next_stamp(w, &msg));
     close(fd);
+    world_free(w);
+}
+
+struct between {
+    struct issuer_link *link;
+    struct msg_stamp msg;
+    unsigned num_stamped, num_gone, num_up;
+};
+
+static void on_last_words(void *arg, const struct msg_stamped *stamped)
+{
+    struct between *b = arg;
+
+    (void)stamped;
+    b->num_stamped++;
+    assert_int_equal(issuer_link_stamp(b->link, &b->msg), RC_ISSUER_GONE);
+}
+
+static void on_gone_between(void *arg)
+{
+    struct between *b = arg;
+
+    b->num_gone++;
+    b->num_up += issuer_link_is_up(b->link);
+}
+
+/* An answer that comes with the old issuer's last words may bring in another request: it is not for the old one. */
+static void test_last_words_bring_a_request(void **state)
+{
+    static const struct issuer_link_ops ops = {on_last_words, on_gone_between};
+    static const uint8_t blob_octets[MSAUTH_BLOB_MIN];
+    const struct msg_stamped stamped = {.rc = RC_CLOCK_UNTRUSTED};
+    struct event_base *base = event_base_new();
+    struct between b = {.msg = {.kind = MSG_AUTHENTICODE, .data = bytes_of(blob_octets, MSAUTH_BLOB_MIN)}};
+    struct chan_out out;
+    int old[2], new[2];
+    enum rc rc;
+
+    (void)state;
+    assert_int_equal(chan_pair(old), RC_OK);
+    assert_int_equal(chan_pair(new), RC_OK);
+    b.link = issuer_link_new(base, old[0], QUEUE, &ops, &b);
+    chan_out_init(&out, 1000);
+    msg_put_stamped(&out, &stamped);
+    assert_true(chan_flush(&out, old[1], &rc));
+    close(old[1]);
+    issuer_link_replace(b.link, new[0]);
+    assert_int_equal(b.num_stamped, 1);
+    assert_true(b.num_gone >= 1);
+    assert_int_equal(b.num_up, 1); /* the last time */
+    assert_int_equal(issuer_link_stamp(b.link, &b.msg), RC_OK);
+    chan_out_clear(&out);
+    issuer_link_free(b.link);
+    event_base_free(base);
+    close(new[1]);
+}
+
+/* The issuer dies with answers in the channel and does not take what is sent any more: its answers count. */
+static void test_last_words_of_the_dead(void **state)
+{
+    struct world *w = world_new();
+    struct msg_stamp msg;
+    int a = join(w), b = join(w);
+
+    (void)state;
+    post(w, a, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    assert_true(next_stamp(w, &msg));
+    reply(w, msg.id, RC_OK, "in time");
+    close(w->issuer);
+    w->issuer = -1;
+    post(w, b, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    look(w, a);
+    assert_has(w, "in time");
+    close(a);
+    close(b);
     world_free(w);
 }
 
@@ -113,29 +132,12 @@ static bool answer_facts(struct world *w, uint64_t records)
     return true;
 }
 
-static int64_t fake_mono;
-
-static int64_t fake_mono_ns(void *arg)
-{
-    (void)arg;
-    return fake_mono;
-}
-
-static void fake_real(void *arg, struct gentime *out)
-{
-    (void)arg;
-    *out = (struct gentime){1700000000, 0};
-}
-
 static void test_facts(void **state)
 {
-    static const struct now_source source = {fake_real, fake_mono_ns, NULL};
     struct world *w = world_new();
     struct asked a = {.waiter.on_facts = on_facts}, b = a;
 
     (void)state;
-    fake_mono = 1000000000;
-    now_set_source(&source);
     issuer_link_ask(w->link, &a.waiter);
     issuer_link_ask(w->link, &b.waiter);
     turn(w);
@@ -144,26 +146,35 @@ static void test_facts(void **state)
     assert_int_equal(a.num, 1);
     assert_int_equal(a.records, 7);
     assert_int_equal(b.num, 1);
-    fake_mono += 900000000;
     issuer_link_ask(w->link, &a.waiter); /* still fresh */
     assert_int_equal(a.num, 2);
-    fake_mono += 200000000;
+    world_ahead += 1100000000;
     issuer_link_ask(w->link, &a.waiter);
     turn(w);
     assert_int_equal(a.num, 2);
     assert_true(answer_facts(w, 8));
     assert_int_equal(a.records, 8);
-    fake_mono += 2000000000;
+    world_free(w);
+}
+
+/* Who waits over a change of issuers, or asks in between, gets the new one's word. */
+static void test_facts_over_a_change(void **state)
+{
+    struct world *w = world_new();
+    struct asked a = {.waiter.on_facts = on_facts}, b = a;
+
+    (void)state;
     issuer_link_ask(w->link, &a.waiter);
-    turn(w);
-    close(w->issuer);
-    w->issuer = -1;
-    turn(w);
-    assert_int_equal(a.num, 4);
-    assert_false(a.had_facts);
+    issuer_dies(w);
     issuer_link_ask(w->link, &b.waiter);
-    assert_false(b.had_facts);
-    now_set_source(NULL);
+    turn(w);
+    assert_int_equal(a.num + b.num, 0);
+    issuer_comes(w);
+    assert_true(answer_facts(w, 9));
+    assert_int_equal(a.num, 1);
+    assert_int_equal(a.records, 9);
+    assert_int_equal(b.num, 1);
+    assert_true(b.had_facts);
     world_free(w);
 }
 
@@ -201,17 +212,24 @@ static void test_full(void **state)
     }
     assert_int_equal(issuer_link_stamp(w->link, &msg), RC_OVERLOADED);
     issuer_link_ask(w->link, &asked.waiter);
+    turn(w);
+    assert_int_equal(asked.num, 0);
+    assert_true(issuer_link_is_up(w->link));
+    world_free(w);
     assert_int_equal(asked.num, 1);
     assert_false(asked.had_facts);
-    world_free(w);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_issuer_dies),           cmocka_unit_test(test_issuer_is_replaced),
-        cmocka_unit_test(test_issuer_talks_nonsense), cmocka_unit_test(test_facts),
-        cmocka_unit_test(test_facts_come_late),       cmocka_unit_test(test_full),
+        cmocka_unit_test(test_issuer_talks_nonsense),
+        cmocka_unit_test(test_last_words_bring_a_request),
+        cmocka_unit_test(test_last_words_of_the_dead),
+        cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_facts_over_a_change),
+        cmocka_unit_test(test_facts_come_late),
+        cmocka_unit_test(test_full),
     };
 
     signal(SIGPIPE, SIG_IGN);

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Windows and forecasts from answers at given times. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "tsa/front/pace.h"
+
+#define SECOND 1000000000LL
+
+/* rate answers a second from begin on, for that many ns. */
+static void answers(struct pace *pace, int64_t begin, int64_t ns, int64_t rate)
+{
+    int64_t at;
+
+    for (at = 0; at <= ns; at += SECOND / rate) {
+        pace_answer(pace, begin + at, true);
+    }
+}
+
+static void test_window(void **state)
+{
+    struct pace pace;
+
+    (void)state;
+    pace_init(&pace, 1024);
+    assert_int_equal(pace.window, PACE_FIRST);
+    answers(&pace, SECOND, SECOND / 2, 400);
+    assert_in_range(pace.window, 395, 401);
+    answers(&pace, 2 * SECOND, SECOND / 2, 100000);
+    assert_int_equal(pace.window, 1024);
+    answers(&pace, 3 * SECOND, SECOND, 5);
+    assert_int_equal(pace.window, PACE_LEAST);
+}
+
+static void test_small_table(void **state)
+{
+    struct pace pace;
+
+    (void)state;
+    pace_init(&pace, 4);
+    assert_int_equal(pace.window, 4);
+    answers(&pace, SECOND, SECOND, 5);
+    assert_int_equal(pace.window, 4);
+    assert_int_equal(pace_room(&pace, 2 * SECOND, 10000000), 4);
+}
+
+/* An issuer that has nothing to do, or is not there, tells nothing about its speed. */
+static void test_idle(void **state)
+{
+    struct pace pace;
+    int64_t at;
+
+    (void)state;
+    pace_init(&pace, 1024);
+    for (at = SECOND; at < 10 * SECOND; at += SECOND / 10) {
+        pace_answer(&pace, at, at % (SECOND / 5) == 0);
+    }
+    assert_int_equal(pace.window, PACE_FIRST);
+    assert_int_equal(pace_room(&pace, at, 5 * SECOND), 1024);
+    answers(&pace, 20 * SECOND, SECOND / 5, 1000); /* too short */
+    pace_pause(&pace);
+    pace_answer(&pace, 30 * SECOND, true);
+    assert_int_equal(pace.window, PACE_FIRST);
+}
+
+static void test_room(void **state)
+{
+    struct pace pace;
+
+    (void)state;
+    pace_init(&pace, 1024);
+    answers(&pace, SECOND, SECOND, 100);
+    assert_in_range(pace_room(&pace, 2 * SECOND, 5 * SECOND), 495, 505);
+    assert_int_equal(pace_room(&pace, 2 * SECOND, SECOND / 10), PACE_LEAST);
+    assert_int_equal(pace_room(&pace, 2 * SECOND, 100 * SECOND), 1024);
+    answers(&pace, 4 * SECOND, SECOND, 10); /* a hiccup: the fastest of late counts */
+    assert_in_range(pace_room(&pace, 5 * SECOND, 5 * SECOND), 495, 505);
+    assert_in_range(pace_room(&pace, 14 * SECOND, 5 * SECOND), 45, 55); /* and is forgotten */
+    assert_int_equal(pace_room(&pace, 60 * SECOND, 5 * SECOND), 1024);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_window),
+        cmocka_unit_test(test_small_table),
+        cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_room),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

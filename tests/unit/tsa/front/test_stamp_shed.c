@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Too much, or an issuer too slow: who is refused, when, with which words, and when it is over. */
+#include "tests/unit/tsa/front/stamp_world.h"
+
+#define SECOND 1000000000LL
+#define MS     1000000LL
+
+static void assert_shed(struct world *w, enum rc rc, const char *retry)
+{
+    char text[100];
+
+    snprintf(text, sizeof text, "\r\nRetry-After: %s\r\n", retry);
+    post_once(w, "/", TSQ, tsq(DIGEST_SHA256, NULL), "HTTP/1.1 503 Service Unavailable\r\n");
+    assert_non_null(strstr(w->seen, text));
+    assert_null(strstr(strstr(w->seen, text) + 5, "Retry-After")); /* once */
+    snprintf(text, sizeof text, "\r\n\r\n%s; try again in %s s\n", rc_text(rc), retry);
+    assert_has(w, text);
+    post_once(w, "/", OCTETS, legacy_raw(256), "HTTP/1.1 503 Service Unavailable\r\n");
+    assert_has(w, text);
+    assert_int_equal(w->last_rc, rc);
+}
+
+/* The same in both protocols; what else is wrong with a request is told before. */
+static void test_full(void **state)
+{
+    struct world *w = world_new();
+    struct msg_stamp msg;
+    int fd = join(w), i;
+
+    (void)state;
+    for (i = 0; i < QUEUE; i++) {
+        post(w, fd, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    }
+    assert_shed(w, RC_OVERLOADED, "1");
+    world_ahead = 2500 * MS;
+    assert_shed(w, RC_OVERLOADED, "3");
+    post_once(w, "/", OCTETS, bytes_str("nonsense"), "HTTP/1.1 400 Bad Request\r\n");
+    assert_true(next_stamp(w, &msg));
+    reply(w, msg.id, RC_OK, "t");
+    look(w, fd);
+    post(w, fd, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    assert_int_equal(w->desk.num_waiting, QUEUE);
+    assert_int_equal(w->counts[MSG_RFC3161], 3);
+    assert_int_equal(w->counts[MSG_AUTHENTICODE], 2);
+    close(fd);
+    world_free(w);
+}
+
+static void test_age(void **state)
+{
+    struct world *w = world_new();
+    struct msg_stamp old, young;
+    int a = join(w), b = join(w);
+
+    (void)state;
+    w->desk.patience = 5 * SECOND;
+    post(w, a, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    world_ahead = 4 * SECOND;
+    post(w, b, "/", TSQ, tsq(DIGEST_SHA256, NULL)); /* still admitted */
+    assert_int_equal(w->desk.num_waiting, 2);
+    world_ahead = 5200 * MS;
+    assert_true(next_stamp(w, &old));
+    assert_true(next_stamp(w, &young));
+    reply(w, young.id, RC_OK, "overtakes"); /* the issuer is alive */
+    look(w, b);
+    assert_shed(w, RC_OVERLOADED, "6");
+    reply(w, old.id, RC_OK, "late");
+    look(w, a);
+    assert_has(w, "late");
+    post(w, a, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    assert_int_equal(w->desk.num_waiting, 1);
+    close(a);
+    close(b);
+    world_free(w);
+}
+
+/* Not a word from the issuer: the sentence says who is to blame. */
+static void test_silent(void **state)
+{
+    struct world *w = world_new();
+    struct msg_stamp msg;
+    int a = join(w), b = join(w), i;
+
+    (void)state;
+    w->desk.patience = 5 * SECOND;
+    post(w, a, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    world_ahead = 3 * SECOND;
+    post(w, b, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    assert_true(next_stamp(w, &msg));
+    reply(w, msg.id, RC_OK, "t");
+    look(w, a);
+    world_ahead = 7500 * MS; /* it has been heard 4.5 s ago */
+    for (i = 1; i < QUEUE; i++) {
+        post(w, b, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    }
+    assert_shed(w, RC_OVERLOADED, "5");
+    world_ahead = 8200 * MS;
+    assert_shed(w, RC_ISSUER_SILENT, "6");
+    close(a);
+    close(b);
+    world_free(w);
+}
+
+/* Idle for long is not silent. */
+static void test_idle(void **state)
+{
+    struct world *w = world_new();
+    struct msg_stamp msg;
+    int a = join(w), i;
+
+    (void)state;
+    post(w, a, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    assert_true(next_stamp(w, &msg));
+    reply(w, msg.id, RC_OK, "t");
+    look(w, a);
+    world_ahead = 3600 * SECOND;
+    a = join(w); /* the other one has idled too long */
+    for (i = 0; i < QUEUE; i++) {
+        post(w, a, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    }
+    assert_shed(w, RC_OVERLOADED, "1");
+    world_free(w);
+}
+
+static void test_hard_limit(void **state)
+{
+    struct world *w = world_new();
+    int a = join(w);
+    int64_t begin = now_mono_ns();
+
+    (void)state;
+    w->desk.patience = 50 * MS;
+    post(w, a, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    while (w->seen_len == 0 && now_mono_ns() - begin < 5 * SECOND) {
+        usleep(5000);
+        look(w, a);
+    }
+    assert_has(w, "HTTP/1.1 503 Service Unavailable\r\n");
+    assert_has(w, rc_text(RC_ISSUER_SILENT));
+    assert_true(now_mono_ns() - begin >= 100 * MS);
+    assert_int_equal(w->desk.num_waiting, 0);
+    close(a);
+    world_free(w);
+}
+
+/* Slow keys: no more are let in than can be answered in time, however large the table is. */
+static void test_slow_keys(void **state)
+{
+    struct world *w = world_new_of(1000);
+    int fds[6], i;
+
+    (void)state;
+    w->desk.patience = 5 * SECOND;
+    w->desk.pace.samples[0].when = now_mono_ns();
+    w->desk.pace.samples[0].rate = 8;
+    for (i = 0; i < 40; i++) {
+        fds[i / 8] = i % 8 == 0 ? join(w) : fds[i / 8];
+        post(w, fds[i / 8], "/", TSQ, tsq(DIGEST_SHA256, NULL));
+        assert_int_equal(w->seen_len, 0);
+    }
+    assert_shed(w, RC_OVERLOADED, "1");
+    for (i = 0; i < 5; i++) {
+        close(fds[i]);
+    }
+    world_free(w);
+}
+
+static void test_retry_after(void **state)
+{
+    (void)state;
+    assert_int_equal(stamp_answer_retry_s(INT64_MIN), 1);
+    assert_int_equal(stamp_answer_retry_s(-1), 1);
+    assert_int_equal(stamp_answer_retry_s(0), 1);
+    assert_int_equal(stamp_answer_retry_s(1), 1);
+    assert_int_equal(stamp_answer_retry_s(SECOND), 1);
+    assert_int_equal(stamp_answer_retry_s(SECOND + 1), 2);
+    assert_int_equal(stamp_answer_retry_s(29 * SECOND + 1), 30);
+    assert_int_equal(stamp_answer_retry_s(31 * SECOND), 30);
+    assert_int_equal(stamp_answer_retry_s(INT64_MAX), 30);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_full),        cmocka_unit_test(test_age),
+        cmocka_unit_test(test_silent),      cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_hard_limit),  cmocka_unit_test(test_slow_keys),
+        cmocka_unit_test(test_retry_after),
+    };
+
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

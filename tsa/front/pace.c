@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A measurement begins with an answer and ends with one, so that slow keys are measured as well as fast ones. */
+#include "tsa/front/pace.h"
+
+#include <string.h>
+
+void pace_init(struct pace *pace, size_t most)
+{
+    memset(pace, 0, sizeof *pace);
+    pace->most = most;
+    pace->window = most < PACE_FIRST ? most : PACE_FIRST;
+}
+
+static size_t clamp(double num, size_t least, size_t most)
+{
+    if (num >= (double)most) {
+        return most;
+    }
+    return num > (double)least ? (size_t)num : least < most ? least : most;
+}
+
+void pace_answer(struct pace *pace, int64_t now, bool is_full)
+{
+    double rate;
+
+    if (!is_full || pace->since == 0) {
+        pace->since = is_full ? now : 0;
+        pace->num = 0;
+        return;
+    }
+    pace->num++;
+    if (now - pace->since < PACE_SPAN_NS) {
+        return;
+    }
+    rate = (double)pace->num * 1e9 / (double)(now - pace->since);
+    pace->samples[pace->at % PACE_SAMPLES].when = now;
+    pace->samples[pace->at++ % PACE_SAMPLES].rate = rate;
+    pace->window = clamp(rate, PACE_LEAST, pace->most);
+    pace->since = now;
+    pace->num = 0;
+}
+
+void pace_pause(struct pace *pace)
+{
+    pace->since = 0;
+}
+
+size_t pace_room(const struct pace *pace, int64_t now, int64_t patience)
+{
+    double rate = 0;
+    size_t i;
+
+    for (i = 0; i < PACE_SAMPLES; i++) {
+        if (pace->samples[i].rate > rate && now - pace->samples[i].when <= PACE_MEMORY_NS) {
+            rate = pace->samples[i].rate;
+        }
+    }
+    return rate > 0 ? clamp(rate * ((double)patience / 1e9), PACE_LEAST, pace->most) : pace->most;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One table for each question: is it worth while to come again, and which status is a refused Authenticode request. */
+#include "tsa/front/stamp_answer.h"
+
+#include <stdio.h>
+
+#include "tsa/front/http_head.h"
+#include "tsa/wire/base64.h"
+
+#define RETRY_MAX_S 30
+#define SECOND_NS   1000000000LL
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+static const char *const kind_words[] = {"none", "rfc3161", "authenticode"};
+
+/* Told by HTTP alone, whatever the protocol. */
+static const enum rc come_again[] = {RC_OVERLOADED, RC_ISSUER_SILENT};
+
+/* What a refusal of an Authenticode request becomes. All that is not of the table is no fault of the client. */
+static const struct {
+    enum rc rc;
+    unsigned status;
+} statuses[] = {
+    {RC_UNIT_PROTOCOL, 403}, {RC_MSAUTH_FORM, 400},  {RC_MSAUTH_BLOB_SIZE, 400}, {RC_BASE64, 400},
+    {RC_DER_TRUNCATED, 400}, {RC_DER_TRAILING, 400}, {RC_DER_TAG, 400},          {RC_DER_LENGTH, 400},
+    {RC_DER_DEPTH, 400},     {RC_DER_INTEGER, 400},  {RC_DER_BOOLEAN, 400},      {RC_DER_BIT_STRING, 400},
+    {RC_DER_OID, 400},       {RC_DER_NULL, 400},     {RC_DER_DEFAULT, 400},      {RC_DIGEST_UNKNOWN, 400},
+    {RC_TOO_LARGE, 413},
+};
+
+static unsigned status_of(enum rc rc)
+{
+    size_t i;
+
+    for (i = 0; i < COUNT(statuses); i++) {
+        if (statuses[i].rc == rc) {
+            return statuses[i].status;
+        }
+    }
+    return 503;
+}
+
+static bool is_come_again(enum rc rc)
+{
+    size_t i;
+
+    for (i = 0; i < COUNT(come_again) && come_again[i] != rc; i++) {
+    }
+    return i < COUNT(come_again);
+}
+
+unsigned stamp_answer_retry_s(int64_t ns)
+{
+    int64_t s = ns <= 0 ? 1 : (ns - 1) / SECOND_NS + 1;
+
+    return (unsigned)(s < RETRY_MAX_S ? s : RETRY_MAX_S);
+}
+
+static struct http_reply say_come_again(struct stamp_answer *a, const struct stamp_verdict *v)
+{
+    unsigned s = stamp_answer_retry_s(v->retry_ns);
+    struct http_reply reply;
+
+    snprintf(a->sentence, sizeof a->sentence, "%s; try again in %u s", rc_text(v->rc), s);
+    snprintf(a->fields, sizeof a->fields, "Retry-After: %u\r\n", s);
+    reply = http_reply_refuse(503, a->sentence);
+    reply.fields = a->fields;
+    return reply;
+}
+
+static const char *sentence_of(struct stamp_answer *a, const struct stamp_verdict *v)
+{
+    return v->sentence ? v->sentence : unit_describe_refusal(v->unit, v->rc, a->sentence, sizeof a->sentence);
+}
+
+static struct http_reply answer_rfc3161(struct stamp_answer *a, const struct stamp_verdict *v)
+{
+    struct http_reply reply = {.status = 200, .type = "application/timestamp-reply", .body = v->reply};
+
+    if (v->rc != RC_OK) {
+        tsp_response_build_refusal(&a->body, tsp_failure_of_rc(v->rc), sentence_of(a, v));
+        reply.body = wbuf_bytes(&a->body);
+    }
+    return reply;
+}
+
+static struct http_reply answer_authenticode(struct stamp_answer *a, const struct stamp_verdict *v)
+{
+    struct http_reply reply = {.status = 200, .type = "application/octet-stream"};
+
+    if (v->rc != RC_OK) {
+        return http_reply_refuse(status_of(v->rc), sentence_of(a, v));
+    }
+    base64_encode(&a->body, v->reply);
+    reply.body = wbuf_bytes(&a->body);
+    return reply;
+}
+
+static struct http_reply sign_off(struct http_reply reply, const struct stamp_verdict *v)
+{
+    reply.unit = v->unit->settings->name;
+    reply.kind = kind_words[v->kind];
+    reply.result = rc_word(v->rc);
+    reply.serial = v->serial;
+    return reply;
+}
+
+struct http_reply stamp_answer_build(struct stamp_answer *answer, const struct stamp_verdict *verdict)
+{
+    struct http_reply reply;
+
+    wbuf_reset(&answer->body);
+    if (is_come_again(verdict->rc)) {
+        reply = say_come_again(answer, verdict);
+    } else if (verdict->kind == MSG_AUTHENTICODE) {
+        reply = answer_authenticode(answer, verdict);
+    } else {
+        reply = answer_rfc3161(answer, verdict);
+    }
+    if (wbuf_rc(&answer->body) != RC_OK) {
+        reply = http_reply_refuse(503, NULL);
+    }
+    return sign_off(reply, verdict);
+}
+
+struct http_reply stamp_answer_neither(struct stamp_answer *answer, struct stamp_verdict *verdict,
+                                       struct bytes media_type)
+{
+    char sentence[sizeof answer->sentence];
+    struct http_reply reply = http_reply_refuse(415, NULL);
+
+    verdict->kind = 0;
+    if (http_head_text_is(media_type, "application/timestamp-query")) {
+        snprintf(sentence, sizeof sentence, "the body is no RFC 3161 request: %s", rc_text(verdict->rc));
+        verdict->kind = MSG_RFC3161;
+        verdict->rc = tsp_failure_of_rc(verdict->rc) == TSP_BAD_DATA_FORMAT ? verdict->rc : RC_DER_TAG;
+        verdict->sentence = sentence;
+        reply = stamp_answer_build(answer, verdict);
+        verdict->sentence = NULL;
+        return reply; /* the sentence stands in its body */
+    }
+    if (http_head_text_is(media_type, "application/octet-stream")) {
+        snprintf(answer->sentence, sizeof answer->sentence,
+                 "the body is no Authenticode timestamp request: %s", rc_text(verdict->rc));
+        reply = http_reply_refuse(400, answer->sentence);
+    }
+    return sign_off(reply, verdict);
+}
