@@ -23,9 +23,10 @@
 #include "tsa/role/jail.h"
 
 #define SPARE_FDS    64
-#define STOP_TURN_MS 50   /* between looks at what is left */
-#define STOP_MAX_MS  3700 /* then what is left is cut off */
-#define ALONE_S      7    /* without an issuer; the parent bears nine deaths a minute */
+#define STOP_TURN_MS 50         /* between looks at what is left */
+#define STOP_MAX_MS  3700       /* then what is left is cut off */
+#define GRACE_NS     1500000000 /* for a request that is on its way when the front stops */
+#define ALONE_S      7          /* without an issuer; the parent bears nine deaths a minute */
 
 struct front {
     struct settings settings;
@@ -160,7 +161,7 @@ static void on_stop_turn(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    http_server_stop(&front->server);
+    http_server_stop(&front->server, GRACE_NS);
     front->stop_ms += STOP_TURN_MS;
     if (front->server.num_conns == 0 || front->stop_ms >= STOP_MAX_MS) {
         event_base_loopbreak(front->base);
@@ -173,7 +174,7 @@ static void stop(struct front *front)
 {
     if (!front->server.stopping) {
         http_listen_clear(&front->listen);
-        http_server_stop(&front->server);
+        http_server_stop(&front->server, GRACE_NS);
         stop_later(front);
     }
 }

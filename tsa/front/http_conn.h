@@ -25,6 +25,5 @@ void http_conn_expire(struct http_phase_member *member);       /* its phase has 
 void http_conn_kill(struct http_phase_member *member, enum http_end end);
 void http_conn_stop(struct http_phase_member *member);
 void http_conn_free(struct http_phase_member *member);
-void http_conn_free_slots(struct http_server *server);
 
 #endif

@@ -12,12 +12,14 @@
 
 enum http_phase {
     HTTP_PHASE_HANDSHAKE,  /* PROXY header, TLS handshake: nothing asked could be understood yet */
+    HTTP_PHASE_DELIVERY,   /* nothing asked, all said; the kernel may still hold some of it */
     HTTP_PHASE_KEEP_ALIVE, /* nothing asked, nothing to say */
     HTTP_PHASE_HEADER,     /* a request has begun (or is awaited for the first time) */
     HTTP_PHASE_BODY,
     HTTP_PHASE_ANSWER, /* the answer is being made: no deadline here */
     HTTP_PHASE_WRITE,  /* the client has not read it all */
     HTTP_PHASE_LINGER, /* all said, waiting for the client to close */
+    HTTP_PHASE_LIFE,   /* beside the others, by a member of its own: since the connection came */
     HTTP_PHASE_NUM
 };
 

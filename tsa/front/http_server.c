@@ -8,9 +8,26 @@
 #include "tsa/base/log.h"
 #include "tsa/base/now.h"
 #include "tsa/front/http_conn.h"
+#include "tsa/front/http_slot.h"
 
 #define LINGER_NS 2000000000LL
 #define SLOW_NS   1000000000LL /* a client that asks at once has asked by then */
+
+static void each_conn(struct http_server *server, void (*act)(struct http_phase_member *))
+{
+    size_t i;
+
+    for (i = 0; i < HTTP_PHASE_LIFE; i++) {
+        struct http_phase_list *list = &server->phases.lists[i];
+        struct http_phase_member *last = TAILQ_LAST(list, http_phase_list);
+        struct http_phase_member *member, *next = TAILQ_FIRST(list);
+
+        while ((member = next)) { /* act may move a member to the end of another list, or take it out */
+            next = member == last ? NULL : TAILQ_NEXT(member, entry);
+            act(member);
+        }
+    }
+}
 
 /* ---- callbacks ------------------------------------------------------------------------------------- */
 
@@ -23,6 +40,11 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     server->timer_at = INT64_MAX;
+    if (now >= server->stop_at) {
+        server->stop_at = INT64_MAX;
+        server->impatient = true;
+        each_conn(server, http_conn_stop);
+    }
     while ((member = http_phase_due(&server->phases, now))) {
         http_conn_expire(member);
     }
@@ -47,13 +69,17 @@ static void on_reap(evutil_socket_t fd, short what, void *arg)
 void http_server_init(struct http_server *server, struct event_base *base,
                       const struct http_server_config *config, const struct http_server_ops *ops, void *arg)
 {
+    const int64_t keep_alive = config->keep_alive > 0 ? config->keep_alive : 1;
+    const int64_t delivery = config->write > 0 && config->write < keep_alive ? config->write : keep_alive;
     const int64_t lengths[HTTP_PHASE_NUM] = {
         [HTTP_PHASE_HANDSHAKE] = config->handshake,
-        [HTTP_PHASE_KEEP_ALIVE] = config->keep_alive > 0 ? config->keep_alive : 1,
+        [HTTP_PHASE_DELIVERY] = delivery,
+        [HTTP_PHASE_KEEP_ALIVE] = keep_alive - delivery,
         [HTTP_PHASE_HEADER] = config->header,
         [HTTP_PHASE_BODY] = config->body,
         [HTTP_PHASE_WRITE] = config->write,
         [HTTP_PHASE_LINGER] = LINGER_NS,
+        [HTTP_PHASE_LIFE] = config->connection,
     };
 
     memset(server, 0, sizeof *server);
@@ -61,7 +87,7 @@ void http_server_init(struct http_server *server, struct event_base *base,
     server->config = *config;
     server->ops = ops;
     server->arg = arg;
-    server->timer_at = INT64_MAX;
+    server->timer_at = server->stop_at = INT64_MAX;
     server->date_sec = INT64_MIN;
     http_phase_init(&server->phases, lengths);
     TAILQ_INIT(&server->dead);
@@ -70,22 +96,6 @@ void http_server_init(struct http_server *server, struct event_base *base,
     server->reaper = event_new(base, -1, 0, on_reap, server);
     if (!server->timer || !server->reaper) {
         log_die(70, "out of memory");
-    }
-}
-
-static void each_conn(struct http_server *server, void (*act)(struct http_phase_member *))
-{
-    size_t i;
-
-    for (i = 0; i < HTTP_PHASE_NUM; i++) {
-        struct http_phase_list *list = &server->phases.lists[i];
-        struct http_phase_member *last = TAILQ_LAST(list, http_phase_list);
-        struct http_phase_member *member, *next = TAILQ_FIRST(list);
-
-        while ((member = next)) { /* act may move a member to the end of another list, or take it out */
-            next = member == last ? NULL : TAILQ_NEXT(member, entry);
-            act(member);
-        }
     }
 }
 
@@ -103,18 +113,20 @@ void http_server_cut(struct http_server *server)
 void http_server_clear(struct http_server *server)
 {
     http_server_cut(server);
-    http_conn_free_slots(server);
+    http_slot_free_pool(server);
     event_free(server->timer);
     event_free(server->reaper);
 }
 
-void http_server_stop(struct http_server *server)
+void http_server_stop(struct http_server *server, int64_t grace)
 {
-    if (!server->stopping) {
-        server->stopping = true;
-        return;
+    int64_t now = now_mono_ns();
+
+    server->stopping = true;
+    if (!server->impatient && grace < INT64_MAX - now && now + grace < server->stop_at) {
+        server->stop_at = now + grace;
+        http_server_arm(server);
     }
-    each_conn(server, http_conn_stop);
 }
 
 static struct http_phase_member *find_idle(struct http_server *server)
@@ -122,10 +134,9 @@ static struct http_phase_member *find_idle(struct http_server *server)
     static const struct {
         enum http_phase phase;
         int64_t patience;
-    } order[] = {{HTTP_PHASE_LINGER, 0},
-                 {HTTP_PHASE_KEEP_ALIVE, 0},
-                 {HTTP_PHASE_HEADER, SLOW_NS},
-                 {HTTP_PHASE_BODY, SLOW_NS}};
+    } order[] = {{HTTP_PHASE_LINGER, 0},          {HTTP_PHASE_KEEP_ALIVE, 0},   {HTTP_PHASE_DELIVERY, 0},
+                 {HTTP_PHASE_HANDSHAKE, SLOW_NS}, {HTTP_PHASE_HEADER, SLOW_NS}, {HTTP_PHASE_BODY, SLOW_NS},
+                 {HTTP_PHASE_WRITE, 2 * SLOW_NS}};
     int64_t now = now_mono_ns();
     struct http_phase_member *idle = NULL;
     size_t i;
@@ -173,6 +184,7 @@ void http_server_arm(struct http_server *server)
     int64_t wait;
     struct timeval tv;
 
+    earliest = server->stop_at < earliest ? server->stop_at : earliest;
     if (earliest >= server->timer_at) {
         return; /* it wakes early enough, and looks again */
     }

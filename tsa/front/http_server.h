@@ -73,7 +73,7 @@ struct http_server_config {
 /* What the access log and the counters want to know of an answer; the views are good during the call. */
 struct http_answered {
     const struct netaddr *client, *direct; /* direct: the socket's other end, a proxy where they differ */
-    const char *certificate; /* NULL = none */
+    const char *certificate;               /* NULL = none */
     bool is_tls;
     struct bytes method, target, agent; /* cut to what a log line bears */
     const struct http_reply *reply;
@@ -100,12 +100,13 @@ struct http_server {
     const struct http_server_ops *ops;
     void *arg;
     size_t num_conns;
-    bool stopping;
+    bool stopping;  /* each connection's next answer is its last */
+    bool impatient; /* and who has nothing to say goes */
 
     /* private to http_server and http_conn */
     struct http_phases phases;
     struct event *timer, *reaper;
-    int64_t timer_at;
+    int64_t timer_at, stop_at;
     struct http_phase_list dead;
     struct http_slot_list free_slots;
     size_t num_free_slots;
@@ -135,9 +136,9 @@ bool http_server_has_room(struct http_server *server);
  * not whole. False when there is none such. */
 bool http_server_crowd_out(struct http_server *server);
 
-/* http_server_stop: each connection ends with the answer to what it has sent whole; one that waits for nothing ends when it is called
- * again (a turn later, so that what the kernel holds already is seen). */
-void http_server_stop(struct http_server *server);
+/* http_server_stop: from now on the answer to the last that a connection has sent says that it ends. Who sends nothing whole within grace (ns) is cut
+ * off; INT64_MAX: may stay until its deadline. A further call may shorten that. */
+void http_server_stop(struct http_server *server, int64_t grace);
 
 /* For http_conn: */
 void http_server_arm(struct http_server *server); /* the deadlines have changed */

@@ -19,8 +19,16 @@
 SSL_CTX *tls_new(struct bytes certificate, struct bytes key, struct bytes client_ca,
                  enum settings_tls_version min, char why[TLS_WHY_MAX]);
 
-/* tls_client_name writes the common name of the client's certificate, which has been verified; NULL when it has sent none. */
+/* tls_try makes handshakes in memory with itself, so that all that libcrypto loads at its first use is there before a jail closes. False: why says that
+ * certificate and key are of no use. */
+bool tls_try(SSL_CTX *ctx, char why[TLS_WHY_MAX]) MUST_CHECK;
+
+/* tls_client_name writes the common name of the client's certificate, which has been verified; NULL when it has sent none. A certificate without
+ * exactly one printable common name of less than TLS_NAME_MAX octets has the name "". */
 #define TLS_NAME_MAX 128
 const char *tls_client_name(const SSL *ssl, char out[TLS_NAME_MAX]);
+
+/* tls_say_end sends close_notify once, where a handshake has been made; the error queue of the thread is empty afterwards. */
+void tls_say_end(SSL *ssl);
 
 #endif

@@ -2,6 +2,11 @@
 /* How connections end: limits, deadlines for whole phases, clients that leave or do not read, crowding, the stop. */
 #include "tests/unit/tsa/front/conn_world.h"
 
+static void send_only(int fd, const char *text)
+{
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
 static void test_flood_after_the_end(void **state)
 {
     static char junk[60000];
@@ -59,6 +64,38 @@ static void test_life_of_a_connection(void **state)
     say(w, fd, GET("/2"));
     assert_has(w, "Connection: close");
     close(fd);
+    world_free(w);
+}
+
+/* A connection that idles when its life is over ends then; one whose answer was being made ends when it has been read. */
+static void test_life_of_the_idle(void **state)
+{
+    struct http_server_config config = roomy;
+    struct world *w;
+    int idle, waits;
+
+    (void)state;
+    config.connection = 100 * MS;
+    w = world_new(&config);
+    w->at_once = true;
+    idle = join(w);
+    say(w, idle, GET("/1"));
+    w->at_once = false;
+    waits = join(w);
+    say(w, waits, GET("/2"));
+    usleep(150000);
+    turn(w);
+    assert_int_equal(w->ends[HTTP_END_IDLE], 1);
+    assert_int_equal(w->server.num_conns, 1);
+    answer(w, 0);
+    w->seen_len = 0;
+    look(w, waits);
+    assert_has(w, "200 OK");
+    assert_true(w->seen_end);
+    close(idle);
+    close(waits);
+    turn(w);
+    assert_int_equal(w->server.num_conns, 0);
     world_free(w);
 }
 
@@ -193,6 +230,33 @@ static void test_write_deadline(void **state)
     }
     assert_int_equal(w->ends[HTTP_END_SLOW_READER], 1);
     close(fd);
+    world_free(w);
+}
+
+/* The whole answer fits into the socket, so all is said; that the client does not read it shows all the same. */
+static void test_unread_small_answer(void **state)
+{
+    struct http_server_config config = roomy;
+    struct world *w;
+    int unread, read;
+
+    (void)state;
+    short_phase(&config.write, &config);
+    w = world_new(&config);
+    w->at_once = true;
+    unread = join(w);
+    read = join(w);
+    send_only(unread, GET("/a"));
+    say(w, read, GET("/b"));
+    usleep(150000);
+    turn(w);
+    assert_int_equal(w->ends[HTTP_END_SLOW_READER], 1);
+    assert_int_equal(w->server.num_conns, 1);
+    w->seen_len = 0;
+    say(w, read, GET("/c"));
+    assert_has(w, "200 OK");
+    close(unread);
+    close(read);
     world_free(w);
 }
 
@@ -365,22 +429,23 @@ static void test_crowd_of_the_silent(void **state)
     world_free(w);
 }
 
+/* Who has asked is answered, who asks within the time too; then the others go. */
 static void test_stop(void **state)
 {
     struct world *w = world_new(&roomy);
-    int waiting = join(w), idle = join(w), late = join(w), partial = join(w);
+    int waiting = join(w), idle = join(w), late = join(w), partial = join(w), busy = join(w);
 
     (void)state;
+    w->at_once = true;
+    say(w, busy, GET("/first"));
+    w->at_once = false;
     say(w, waiting, GET("/a"));
     say(w, partial, "GET / HT");
-    assert_int_equal(send(late, GET("/late"), strlen(GET("/late")), 0),
-                     strlen(GET("/late"))); /* in the kernel, not read yet */
-    http_server_stop(&w->server);
+    send_only(late, GET("/late")); /* in the kernel, not read yet */
+    http_server_stop(&w->server, 300 * MS);
     turn(w);
-    http_server_stop(&w->server);
-    turn(w);
-    assert_int_equal(w->num_requests, 2);
-    assert_int_equal(w->server.num_conns, 2);
+    assert_int_equal(w->server.num_conns, 5);
+    assert_int_equal(w->num_kept, 2);
     answer(w, 0);
     answer(w, 1);
     w->seen_len = 0;
@@ -391,14 +456,80 @@ static void test_stop(void **state)
     w->seen_len = 0;
     look(w, late);
     assert_has(w, "Connection: close");
-    look(w, idle);
-    assert_true(w->seen_end);
+    w->at_once = true;
+    w->seen_len = 0;
+    say(w, busy, GET("/race")); /* a client that keeps asking is not cut between two requests */
+    assert_has(w, "200 OK");
+    assert_has(w, "Connection: close");
+    w->seen_end = false;
+    assert_in_range(await_end(w, idle, 3000, NULL), 1, 2000);
+    w->seen_end = false;
+    await_end(w, partial, 1000, NULL);
+    assert_int_equal(w->ends[HTTP_END_STOPPED], 2);
     close(waiting);
     close(idle);
     close(late);
     close(partial);
+    close(busy);
     turn(w);
     assert_int_equal(w->server.num_conns, 0);
+    world_free(w);
+}
+
+/* All that was sent whole before the stop is answered, beyond the pipeline's depth too; the last answer alone says that it ends. */
+static void test_stop_with_a_pipeline(void **state)
+{
+    struct world *w = world_new(&roomy);
+    int fd = join(w);
+    char all[4000] = "";
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 12; i++) {
+        strcat(all, GET("/x"));
+    }
+    say(w, fd, all);
+    assert_int_equal(w->num_kept, roomy.pipeline);
+    http_server_stop(&w->server, 2000 * MS);
+    for (i = 0; i < 12; i++) {
+        answer(w, i);
+        look(w, fd);
+    }
+    assert_int_equal(count(w->seen, "200 OK"), 12);
+    assert_int_equal(count(w->seen, "Connection: close"), 1);
+    assert_non_null(strstr(strrchr(w->seen, 'H') - 10, "\r\n\r\n/x"));
+    assert_true(w->seen_end);
+    close(fd);
+    world_free(w);
+}
+
+/* Where no time is set idle connections live until their own deadline, and each next answer is the last. */
+static void test_drain(void **state)
+{
+    struct http_server_config config = roomy;
+    struct world *w;
+    int idle, asks;
+
+    (void)state;
+    config.keep_alive = 200 * MS;
+    w = world_new(&config);
+    idle = join(w);
+    asks = join(w);
+    w->at_once = true;
+    say(w, idle, GET("/a"));
+    say(w, asks, GET("/b"));
+    http_server_stop(&w->server, INT64_MAX);
+    turn(w);
+    assert_int_equal(w->server.num_conns, 2);
+    w->seen_len = 0;
+    say(w, asks, GET("/c"));
+    assert_has(w, "Connection: close");
+    assert_true(w->seen_end);
+    close(asks);
+    w->seen_end = false;
+    await_end(w, idle, 3000, NULL);
+    assert_int_equal(w->ends[HTTP_END_IDLE], 1);
+    close(idle);
     world_free(w);
 }
 
@@ -422,6 +553,10 @@ int main(void)
         cmocka_unit_test(test_crowd_of_the_silent),
         cmocka_unit_test(test_flood_of_answers),
         cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_stop_with_a_pipeline),
+        cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_life_of_the_idle),
+        cmocka_unit_test(test_unread_small_answer),
     };
 
     signal(SIGPIPE, SIG_IGN);
