@@ -22,6 +22,7 @@
 struct role_world {
     char folder[64];
     int dir_fd, parent, front;
+    int record; /* where the test holds it; -1 */
     struct clockpage *page;
     struct inherit in;
     pid_t pid;
@@ -94,6 +95,7 @@ static inline int role_setup(void **state)
     (void)state;
     memset(&t, 0, sizeof(t));
     strcpy(t.folder, "/tmp/test_issuer_role.XXXXXX");
+    t.record = -1;
     assert_non_null(mkdtemp(t.folder));
     t.dir_fd = open(t.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     t.page = clockpage_open(clock, true);
@@ -134,6 +136,7 @@ static inline void role_start(int (*role_main)(struct inherit *in))
     if (t.pid == 0) {
         (void)close(t.parent);
         (void)close(t.front);
+        (void)close(t.record);
         exit(role_main(&t.in));
     }
     for (size_t i = 0; i < t.in.num; i++) {

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 
 #include <cmocka.h>
@@ -119,6 +120,149 @@ static void test_time_goes_on_after_a_restart(void **state)
     assert_true(found.num == 1 && found.last_clock.sec > AUTHORITY_NOW - 100000000);
 }
 
+/* ---- standing by: another issuer has the record still ---- */
+
+static void hold_record(void)
+{
+    t.record = openat(t.dir_fd, LEDGER_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(t.record >= 0);
+    assert_int_equal(flock(t.record, LOCK_EX | LOCK_NB), 0);
+}
+
+static void let_record_go(void)
+{
+    assert_int_equal(close(t.record), 0);
+    t.record = -1;
+}
+
+static void start_standing_by(void)
+{
+    hold_record();
+    role_add_all(2);
+    role_start(issuer_proc_main);
+    expect(MSG_LOADED);
+}
+
+static bool has_message(int fd, int ms)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+
+    return poll(&wait, 1, ms) > 0;
+}
+
+static int pass_front(struct bytes units)
+{
+    int pair[2];
+
+    assert_int_equal(chan_pair(pair), RC_OK);
+    assert_int_equal(chan_send_fd(t.parent, MSG_PEER, units, pair[1]), RC_OK);
+    (void)close(pair[1]);
+    return pair[0];
+}
+
+static void take_reply(int fd, enum rc expected)
+{
+    const struct chan_message m = role_receive(fd);
+    struct msg_stamped stamped;
+
+    assert_int_equal(m.type, MSG_STAMPED);
+    assert_int_equal(msg_get_stamped(m.body, &stamped), RC_OK);
+    assert_int_equal(stamped.rc, expected);
+}
+
+static void test_stand_by(void **state)
+{
+    static const struct msg_units units = {.num = 1, .now = {MSG_UNIT_GONE}};
+    int older;
+
+    (void)state;
+    start_standing_by();
+    for (uint64_t id = 0; id < 50; id++) {
+        put_request(id);
+    }
+    role_send_all(t.front);
+    older = pass_front(msg_units_bytes(&units));
+    put_request(50);
+    role_send_all(older);
+    for (int i = 0; i < 3; i++) {
+        msg_put_empty(&t.out, MSG_PING);
+        role_send_all(t.parent);
+        expect(MSG_PONG);
+    }
+    assert_false(has_message(t.parent, 100)); /* READY would be */
+    assert_false(has_message(t.front, 0));
+    let_record_go();
+    expect(MSG_READY);
+    take_replies(50);
+    take_reply(older, RC_UNIT_UNKNOWN);
+    (void)close(older);
+    stop();
+}
+
+/* What the one before has written is known to the one after. */
+static void test_hand_over(void **state)
+{
+    struct msg_facts facts;
+    struct chan_message m;
+    struct ledger old;
+
+    (void)state;
+    start_standing_by();
+    let_record_go();
+    expect(MSG_READY);
+    put_request(1);
+    role_send_all(t.front);
+    take_replies(1);
+    assert_int_equal(ledger_open(&old, t.dir_fd, NULL, 50), RC_OVERLOADED); /* it has the lock */
+    ledger_close(&old);
+    msg_put_ask_facts(&t.out, 9);
+    role_send_all(t.parent);
+    m = role_receive(t.parent);
+    assert_int_equal(msg_get_facts(m.body, &facts), RC_OK);
+    assert_true(facts.id == 9 && facts.facts.ready == 1 && facts.facts.ledger_sequence == 1);
+    assert_true(facts.facts.sign.sum_us > 0); /* the signers of the process count */
+    stop();
+}
+
+static void test_facts_wait_for_the_record(void **state)
+{
+    struct msg_facts facts;
+    struct chan_message m;
+
+    (void)state;
+    start_standing_by();
+    msg_put_ask_facts(&t.out, 9);
+    role_send_all(t.parent);
+    assert_false(has_message(t.parent, 100));
+    let_record_go();
+    expect(MSG_READY);
+    m = role_receive(t.parent);
+    assert_int_equal(m.type, MSG_FACTS);
+    assert_int_equal(msg_get_facts(m.body, &facts), RC_OK);
+    stop();
+}
+
+static void test_stop_while_standing_by(void **state)
+{
+    (void)state;
+    start_standing_by();
+    (void)close(pass_front(BYTES_NONE));
+    msg_put_ask_facts(&t.out, 9);
+    role_send_all(t.parent);
+    stop();
+    let_record_go();
+}
+
+static void test_end_of_the_parent_while_standing_by(void **state)
+{
+    (void)state;
+    start_standing_by();
+    (void)close(t.parent);
+    assert_int_equal(role_exit_code(), 0);
+    t.parent = -1;
+    let_record_go();
+}
+
 /* ---- starts that fail ---- */
 
 static void expect_failed_start(int code)
@@ -230,6 +374,11 @@ int main(void)
         TEST(test_many_threads_and_much_memory),
         TEST(test_end_with_the_parent),
         TEST(test_time_goes_on_after_a_restart),
+        TEST(test_stand_by),
+        TEST(test_hand_over),
+        TEST(test_facts_wait_for_the_record),
+        TEST(test_stop_while_standing_by),
+        TEST(test_end_of_the_parent_while_standing_by),
         TEST(test_missing_parts),
         TEST(test_foreign_key),
         TEST(test_exposed_key),
