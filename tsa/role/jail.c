@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pwd.h>
@@ -369,6 +370,15 @@ static int allow(scmp_filter_ctx filter, const struct jail *jail, int call)
     if (call == SCMP_SYS(shutdown) && jail->shares_listeners) {
         /* Any other way would close the listening socket for everybody who has it. */
         return allow_where(filter, call, (struct scmp_arg_cmp){1, SCMP_CMP_MASKED_EQ, UINT32_MAX, SHUT_WR});
+    }
+    if (call == SCMP_SYS(ioctl) && jail->shares_listeners && !IS_INSTRUMENTED) {
+        /* Beside what there is to read: what a client has not read. */
+        const int rc =
+            allow_where(filter, call, (struct scmp_arg_cmp){1, SCMP_CMP_MASKED_EQ, UINT32_MAX, SIOCOUTQ});
+
+        if (rc != 0) {
+            return rc;
+        }
     }
     return allow_narrowed(filter, call);
 }
