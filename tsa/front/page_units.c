@@ -178,16 +178,21 @@ static const struct {
      "tsclient verify --ca root.pem driver.sys"},
 };
 
+/* Each command is an element of its own, so that it is seen where one ends that takes several lines. */
 static void put_recipe(struct wbuf *w, const char *lines, const char *url)
 {
     char one[2] = {0};
 
-    wbuf_put_text(w, "<pre>");
+    wbuf_put_text(w, "<pre><code>");
     for (; *lines; lines++) {
         one[0] = *lines;
-        page_put_escaped(w, *lines == URL_MARK ? url : one);
+        if (*lines == '\n') {
+            wbuf_put_text(w, "</code>\n<code>");
+        } else {
+            page_put_escaped(w, *lines == URL_MARK ? url : one);
+        }
     }
-    wbuf_put_text(w, "</pre>\n");
+    wbuf_put_text(w, "</code></pre>\n");
 }
 
 void page_put_recipes(struct wbuf *w, const struct page *page)

@@ -140,7 +140,7 @@ static void test_html(void **state)
     assert_has(text, "signtool timestamp /tr http://tsa.example:3161/ /td sha256");
     assert_has(text, "signtool timestamp /t http://tsa.example:3161/ ");
     assert_has(text, "osslsigncode add -ts http://tsa.example:3161/ ");
-    assert_has(text, "--data-binary @file.tsq -o file.tsr http://tsa.example:3161/\n");
+    assert_has(text, "--data-binary @file.tsq -o file.tsr http://tsa.example:3161/</code>\n<code>");
     assert_has(text,
                "jsign --keystore KEYSTORE --alias ALIAS --tsaurl http://tsa.example:3161/ --tsmode RFC3161 ");
     assert_has(text, "jarsigner -tsa http://tsa.example:3161/ ");
