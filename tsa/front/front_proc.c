@@ -250,7 +250,7 @@ static bool say_ready(struct front *front)
 /* ---- start ----------------------------------------------------------------------------------------- */
 
 /* What a front does after its start: the loop, sockets that it has or accepts, memory, the log. */
-static const int syscalls[] = {
+const int front_calls[] = {
     SYS_read,
     SYS_write,
     SYS_readv,
@@ -289,7 +289,7 @@ static void close_jail(const struct front *front)
     const struct jail jail = {
         .role = "front",
         .user = front->settings.users.front,
-        .syscalls = syscalls,
+        .syscalls = front_calls,
         .rights_dir = -1,
         .num_files = (size_t)front->settings.limits.connections + SPARE_FDS,
         .shares_listeners = true,

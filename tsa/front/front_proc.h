@@ -15,4 +15,7 @@
  */
 int front_proc_main(struct inherit *in);
 
+/* front_calls is the list of its jail, ends with -1. */
+extern const int front_calls[];
+
 #endif
