@@ -299,19 +299,73 @@ static void get_group(struct cfg_walk *walk, const struct cfg_field *fields, con
     }
 }
 
+/* ---- one setting beside the others ---- */
+
+static void cross_group(struct cfg_walk *walk, const struct cfg_field *fields, const config_setting_t *group,
+                        void *out);
+
+static void cross_groups(struct cfg_walk *walk, const struct cfg_field *field,
+                         const config_setting_t *setting, const struct cfg_groups *groups)
+{
+    for (size_t i = 0; i < groups->num; i++) {
+        char index[24];
+        size_t mark;
+
+        (void)snprintf(index, sizeof index, "[%zu]", i);
+        mark = path_push(walk, index);
+        cross_group(walk, field->fields, config_setting_get_elem(setting, (unsigned)i),
+                    (char *)groups->list + i * field->size);
+        path_pop(walk, mark);
+    }
+}
+
+static void cross_field(struct cfg_walk *walk, const struct cfg_field *field, const config_setting_t *setting,
+                        void *to)
+{
+    const char *why = field->cross ? field->cross(walk->whole, to) : NULL;
+
+    if (why) {
+        (void)cfg_fault(walk, setting, "`%s': %s", walk->path, why);
+    }
+    if (field->type == CFG_GROUP) {
+        cross_group(walk, field->fields, setting, to);
+    } else if (field->type == CFG_GROUPS) {
+        cross_groups(walk, field, setting, to);
+    }
+}
+
+/* All of it has been read without a complaint: every setting is known, and has the type that it should have. */
+static void cross_group(struct cfg_walk *walk, const struct cfg_field *fields, const config_setting_t *group,
+                        void *out)
+{
+    int num = config_setting_length(group);
+
+    for (int i = 0; i < num; i++) {
+        const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
+        const struct cfg_field *field = find_field(fields, config_setting_name(setting));
+        size_t mark = path_push(walk, config_setting_name(setting));
+
+        cross_field(walk, field, setting, field_at(out, field));
+        path_pop(walk, mark);
+    }
+}
+
 /* ---- entry points ---- */
 
 enum rc cfg_parse(const char *name, const char *text, const struct cfg_field *fields, void *out,
                   struct cfg_errors *errors)
 {
     struct cfg_scan scan;
-    struct cfg_walk walk = {.scan = &scan, .errors = errors};
+    struct cfg_walk walk = {.scan = &scan, .errors = errors, .whole = out};
     size_t errors_before = errors->num;
     config_t tree;
 
     config_init(&tree);
     if (cfg_scan(name, text, &scan, errors) == RC_OK && read_tree(&scan, &tree, errors) == RC_OK) {
         get_group(&walk, fields, config_root_setting(&tree), out);
+        if (errors->num == errors_before) {
+            cross_group(&walk, fields, config_root_setting(&tree), out);
+        }
     }
     config_destroy(&tree);
     cfg_scan_clear(&scan);

@@ -49,6 +49,11 @@ struct cfg_field {
     const char *(*check)(
         const void
             *value); /* optional: NULL = good, else a static sentence why not (value: pointer to the field) */
+    const char *(*cross)(
+        const void *whole,
+        const void *
+            value); /* optional: the same beside everything else (whole: the struct of the outermost table), asked of what
+                                                the file has when all of it is good by itself */
 };
 
 struct cfg_errors {

@@ -16,6 +16,7 @@
 struct cfg_walk {
     const struct cfg_scan *scan;
     struct cfg_errors *errors;
+    const void *whole;       /* the struct of the outermost table */
     char path[CFG_PATH_MAX]; /* of the setting that is being read: "units[0].key" */
 };
 

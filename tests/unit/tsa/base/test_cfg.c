@@ -47,6 +47,30 @@ static const char *check_even(const void *value)
     return strlen(*text) % 2 == 0 ? NULL : "it must have an even number of letters";
 }
 
+static const char *cross_accuracy(const void *whole, const void *value)
+{
+    const struct conf *conf = whole;
+    const int64_t *accuracy = value;
+
+    return *accuracy > 0 && conf->node == 9 ? "it is not told by `node' 9" : NULL;
+}
+
+static const char *cross_deep(const void *whole, const void *value)
+{
+    const struct conf *conf = whole;
+    const int64_t *deep = value;
+
+    return *deep == conf->node ? "`node' has that number" : NULL;
+}
+
+static const char *cross_units(const void *whole, const void *value)
+{
+    const struct cfg_groups *units = value;
+
+    (void)whole;
+    return units->num == 0 ? "there are none" : NULL;
+}
+
 static const struct cfg_field unit_fields[] = {
     {.name = "name",
      .type = CFG_STRING,
@@ -59,12 +83,15 @@ static const struct cfg_field unit_fields[] = {
      .offset = offsetof(struct unit, digests),
      .words = digest_words,
      .preset = "(\"sha256\", \"sha512\")"},
-    {.name = "accuracy", .type = CFG_DURATION, .offset = offsetof(struct unit, accuracy)},
+    {.name = "accuracy",
+     .type = CFG_DURATION,
+     .offset = offsetof(struct unit, accuracy),
+     .cross = cross_accuracy},
     {0},
 };
 
 static const struct cfg_field more_fields[] = {
-    {.name = "deep", .type = CFG_INT, .offset = 0, .preset = "7"},
+    {.name = "deep", .type = CFG_INT, .offset = 0, .preset = "7", .cross = cross_deep},
     {0},
 };
 
@@ -105,7 +132,8 @@ static const struct cfg_field fields[] = {
      .type = CFG_GROUPS,
      .offset = offsetof(struct conf, units),
      .fields = unit_fields,
-     .size = sizeof(struct unit)},
+     .size = sizeof(struct unit),
+     .cross = cross_units},
     {.name = "even", .type = CFG_STRING, .offset = offsetof(struct conf, even), .check = check_even},
     {0},
 };
@@ -509,9 +537,45 @@ static void nearest_words(void **state)
     assert_null(cfg_nearest("x", (const char *const[]){NULL}));
 }
 
+static void test_cross(void **state)
+{
+    static const char *const texts[] = {
+        "node = 9;\nunits = (\n{ name = \"a\"; },\n{ name = \"b\"; accuracy = 1; } );\n",
+        "units = ( { name = \"a\"; accuracy = 1; },\n{ name = \"b\";\naccuracy = 2; } );\nnode = 9;\n",
+        "log = { more = {\ndeep = 5; }; };\nnode = 5;",
+        "units = ( );",
+    };
+    static const char *const wanted[][2] = {
+        {"tsa.conf:4: `units[1].accuracy': it is not told by `node' 9", NULL},
+        {"tsa.conf:1: `units[0].accuracy': it is not told by `node' 9",
+         "tsa.conf:3: `units[1].accuracy': it is not told by `node' 9"},
+        {"tsa.conf:2: `log.more.deep': `node' has that number", NULL},
+        {"tsa.conf:1: `units': there are none", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        assert_errors(texts[i], wanted[i], wanted[i][1] ? 2 : 1);
+    }
+}
+
+/* What is not in the file is not asked, and nothing is asked beside what is wrong by itself. */
+static void test_cross_is_not_asked(void **state)
+{
+    static const char *const wrong[] = {"tsa.conf:2: `node' is 0; it must lie between 1 and 32767"};
+    struct state s;
+
+    (void)state;
+    assert_int_equal(parse(&s, "node = 7; publish = false; units = ( { name = \"a\"; } );"), RC_OK);
+    clear(&s);
+    assert_errors("units = ( );\nnode = 0;", wrong, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cross),
+        cmocka_unit_test(test_cross_is_not_asked),
         cmocka_unit_test(defaults_come_from_the_table),
         cmocka_unit_test(every_type_is_read),
         cmocka_unit_test(numbers_do_not_wrap),
