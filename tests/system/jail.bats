@@ -95,6 +95,17 @@ descriptors() { find "/proc/$1/fd" -type l -printf '%l\n'; }
     done
 }
 
+# sweep ROLE: every number of a system call in a child, behind the very list of that role
+sweep() {
+    [ -z "${TSA_SANITIZED-}" ] || skip "an instrumented build has wider jails"
+    "$TSA_TOOLS/jail_sweep" "$1"
+}
+
+@test "front: what is on its list lives, every other system call kills" { sweep front; }
+@test "issuer: what is on its list lives, every other system call kills" { sweep issuer; }
+@test "clock: what is on its list lives, every other system call kills" { sweep clock; }
+@test "trial of a reload: what is on its list lives, every other system call kills" { sweep trial; }
+
 @test "a role that is started by hand is refused" {
     run "$TSA" @issuer
     [ "$status" -ne 0 ]

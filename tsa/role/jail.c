@@ -11,8 +11,6 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/sockios.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pwd.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -238,7 +236,7 @@ static void close_landlock(const struct jail *jail)
      CLONE_NEWNET)
 #define CLONE_OWN (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
 
-/* Allowed only where (argument & mask) == value; of several lines for one call all must hold. */
+/* Allowed only where (argument & mask) == value; one line for a call. */
 struct narrowed {
     int call;
     unsigned arg;
@@ -254,12 +252,8 @@ static const struct narrowed narrowed[] = {
     /* An address (TCP Fast Open) would connect a socket without connect(), past Landlock too. */
     {SCMP_SYS(sendto), 4, UINT64_MAX, 0},
     {SCMP_SYS(sendmsg), 2, MSG_FASTOPEN, 0},
-    /* A listening socket is shared with those who come after: no filter on it, no other state. */
-    {SCMP_SYS(setsockopt), 1, UINT32_MAX, IPPROTO_TCP},
-    {SCMP_SYS(setsockopt), 2, UINT32_MAX, TCP_NODELAY},
 };
-#define NUM_NARROWED   (sizeof(narrowed) / sizeof(narrowed[0]))
-#define NUM_CONDITIONS 2 /* of one call at most */
+#define NUM_NARROWED (sizeof(narrowed) / sizeof(narrowed[0]))
 
 /* What sanitizers and coverage call on their own, beside the role's list and without narrowing. */
 #if defined(TSA_SANITIZED) || defined(TSA_COVERED)
@@ -336,21 +330,15 @@ static int allow_where(scmp_filter_ctx filter, int call, struct scmp_arg_cmp con
 
 static int allow_narrowed(scmp_filter_ctx filter, int call)
 {
-    struct scmp_arg_cmp conditions[NUM_CONDITIONS] = {{0}};
-    unsigned num = 0;
-
     for (size_t i = 0; i < NUM_NARROWED && !IS_INSTRUMENTED; i++) {
         const struct narrowed *n = &narrowed[i];
 
-        if (n->call != call) {
-            continue;
+        if (n->call == call) {
+            return allow_where(filter, call,
+                               (struct scmp_arg_cmp){n->arg, SCMP_CMP_MASKED_EQ, n->mask, n->value});
         }
-        if (num == NUM_CONDITIONS) {
-            return -E2BIG;
-        }
-        conditions[num++] = (struct scmp_arg_cmp){n->arg, SCMP_CMP_MASKED_EQ, n->mask, n->value};
     }
-    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, num, conditions);
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
 }
 
 static int allow(scmp_filter_ctx filter, const struct jail *jail, int call)

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,7 +21,6 @@
 #include "tsa/base/now.h"
 #include "tsa/clock/clock_proc.h"
 #include "tsa/clock/timesrc.h"
-#include "tsa/role/jail.h"
 #include "tsa/role/msg.h"
 
 static struct {
@@ -204,52 +202,12 @@ static void test_sources(void **state)
     assert_false(timesrc_system.proves);
 }
 
-static int number;
-
-static bool is_allowed(int call)
-{
-    for (size_t i = 0; clock_calls[i] != -1; i++) {
-        if (clock_calls[i] == call) {
-            return true;
-        }
-    }
-    /* The kernel keeps its own probes (335, 336) from every filter. */
-    return call == 335 || call == 336;
-}
-
-static void test_every_other_call_kills(void **state)
-{
-    const struct jail jail = {.role = "clock", .syscalls = clock_calls, .rights_dir = -1};
-
-    (void)state;
-#if defined(TSA_SANITIZED) || defined(TSA_COVERED)
-    skip();
-#endif
-    for (number = 0; number < 470; number++) {
-        int status;
-        pid_t pid = is_allowed(number) ? 0 : fork();
-
-        if (is_allowed(number)) {
-            continue;
-        }
-        assert_true(pid >= 0);
-        if (pid == 0) {
-            jail_close(&jail);
-            (void)syscall(number, -1, -1, -1, -1, -1, -1);
-            _exit(0);
-        }
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
-    }
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_record_is_renewed),    TEST(test_pings_are_answered),
         TEST(test_ends_with_its_parent), TEST(test_terminal_signals_are_the_parents_business),
-        cmocka_unit_test(test_sources),  cmocka_unit_test(test_every_other_call_kills),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

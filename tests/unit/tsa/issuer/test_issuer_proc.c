@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The issuer as a process, in its jail: a child that has inherited what the parent would give it. Ready, stamps, more threads and more memory
- * than any test before, stop, and the starts that must fail. What its jail does not allow is tried call by call.
+ * than any test before, stop, standing by, and the starts that must fail.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/file.h>
-#include <sys/syscall.h>
 
 #include <cmocka.h>
 
 #include "tests/unit/tsa/issuer/role.h"
 #include "tsa/issuer/issuer_proc.h"
-#include "tsa/role/jail.h"
 
 static void expect(enum msg_type type)
 {
@@ -325,47 +323,6 @@ static void test_damaged_record(void **state)
     expect_failed_start(70);
 }
 
-/* ---- jail ---- */
-
-static int number;
-
-static bool is_allowed(int call)
-{
-    for (size_t i = 0; issuer_calls[i] != -1; i++) {
-        if (issuer_calls[i] == call) {
-            return true;
-        }
-    }
-    /* clone3 is answered ENOSYS; the kernel keeps its own probes (335, 336) from every filter. */
-    return call == SYS_clone3 || call == 335 || call == 336;
-}
-
-static void test_every_other_call_kills(void **state)
-{
-    const struct jail jail = {.role = "issuer", .syscalls = issuer_calls, .rights_dir = -1};
-
-    (void)state;
-#if defined(TSA_SANITIZED) || defined(TSA_COVERED)
-    skip();
-#endif
-    for (number = 0; number < 470; number++) {
-        int status;
-        pid_t pid = is_allowed(number) ? 0 : fork();
-
-        assert_true(pid >= 0);
-        if (is_allowed(number)) {
-            continue;
-        }
-        if (pid == 0) {
-            jail_close(&jail);
-            (void)syscall(number, -1, -1, -1, -1, -1, -1);
-            _exit(0);
-        }
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
-    }
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, role_setup, role_teardown)
@@ -384,7 +341,6 @@ int main(void)
         TEST(test_exposed_key),
         TEST(test_foreign_root),
         TEST(test_damaged_record),
-        cmocka_unit_test(test_every_other_call_kills),
     };
 
     return cmocka_run_group_tests(tests, role_make_authority, role_clear_authority);
