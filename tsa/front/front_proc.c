@@ -12,17 +12,10 @@
 
 #include "tsa/base/log.h"
 #include "tsa/base/mem.h"
-#include "tsa/front/access_log.h"
-#include "tsa/front/http_conn.h"
-#include "tsa/front/http_listen.h"
-#include "tsa/front/http_route.h"
-#include "tsa/front/issuer_link.h"
-#include "tsa/front/metrics.h"
-#include "tsa/front/stamp.h"
-#include "tsa/front/view.h"
+#include "tsa/front/front_doors.h"
+#include "tsa/front/front_requests.h"
 #include "tsa/role/jail.h"
 
-#define SPARE_FDS    64
 #define STOP_TURN_MS 50         /* between looks at what is left */
 #define STOP_MAX_MS  3700       /* then what is left is cut off */
 #define GRACE_NS     1500000000 /* for a request that is on its way when the front stops */
@@ -35,91 +28,23 @@ struct front {
     struct event_base *base;
     struct http_server server;
     struct http_listen listen;
-    struct http_routes routes;
-    struct stamp_desk stamps;
-    struct view_desk views;
+    struct front_doors doors;
+    struct front_requests requests;
     struct shared *shared;
-    struct metrics metrics;
     struct issuer_link *link;
     int parent;
     struct event *parent_event, *stop_event, *alone_event;
     struct chan_in parent_in;
-    int stop_ms; /* since MSG_STOP */
+    int stop_ms;                /* since MSG_STOP */
+    bool draining, is_stopping; /* MSG_DRAIN, MSG_STOP */
     bool failed;
 };
-
-/* ---- requests -------------------------------------------------------------------------------------- */
-
-static void on_request(void *arg, struct http_slot *slot, const struct http_request *request)
-{
-    struct front *front = arg;
-    struct http_route route = http_route_find(&front->routes, request->method, request->path);
-
-    if (route.status != 0) {
-        struct http_reply reply = http_reply_refuse(route.status, NULL);
-
-        reply.fields = route.allow;
-        http_conn_reply(slot, &reply);
-    } else if (route.view != HTTP_VIEW_NONE) {
-        view_request(&front->views, slot, request, &route);
-    } else {
-        stamp_request(&front->stamps, slot, request, route.unit);
-    }
-}
-
-static void gauge(void *arg, struct metrics_gauges *out)
-{
-    const struct front *front = arg;
-
-    out->open = front->server.num_conns;
-    out->accepted = front->listen.num_accepted;
-    out->waiting = front->stamps.num_waiting;
-}
-
-static void publish(struct front *front)
-{
-    struct metrics_gauges gauges;
-
-    gauge(front, &gauges);
-    metrics_publish(&front->metrics, &gauges);
-}
-
-static void on_answered(void *arg, const struct http_answered *answered)
-{
-    struct front *front = arg;
-
-    metrics_count_reply(&front->metrics, answered->reply->status, answered->elapsed_ns);
-    publish(front);
-    if (front->settings.log.access) {
-        access_log_write(answered);
-    }
-}
-
-static void on_closed(void *arg, const struct http_peer *peer, enum http_end end)
-{
-    struct front *front = arg;
-
-    (void)peer;
-    metrics_count_end(&front->metrics, end);
-    publish(front);
-    http_listen_resume(&front->listen);
-}
-
-static bool on_connect(void *arg, struct http_peer *peer)
-{
-    (void)peer;
-    publish(arg);
-    return true;
-}
-
-static const struct http_server_ops server_ops = {
-    .on_request = on_request, .on_answered = on_answered, .on_closed = on_closed, .on_connect = on_connect};
 
 /* ---- issuer ---------------------------------------------------------------------------------------- */
 
 static void on_stamped(void *arg, const struct msg_stamped *stamped)
 {
-    stamp_on_stamped(&((struct front *)arg)->stamps, stamped);
+    stamp_on_stamped(&((struct front *)arg)->requests.stamps, stamped);
 }
 
 /* With a new issuer the parent sends a new channel at once. Where only the channel broke nobody else knows: then this front starts anew. */
@@ -135,15 +60,10 @@ static void on_gone(void *arg)
     struct front *front = arg;
 
     expect_issuer(front);
-    stamp_on_gone(&front->stamps);
+    stamp_on_gone(&front->requests.stamps);
 }
 
 static const struct issuer_link_ops link_ops = {on_stamped, on_gone};
-
-static void count_request(void *arg, size_t unit, unsigned kind, enum rc rc)
-{
-    metrics_count_request(&((struct front *)arg)->metrics, unit, kind, rc);
-}
 
 /* ---- parent ---------------------------------------------------------------------------------------- */
 
@@ -154,15 +74,13 @@ static void stop_later(struct front *front)
     event_add(front->stop_event, &turn);
 }
 
-/* First the kernel's queues are read out, then what waits for nothing ends, then what is left when time is up. */
 static void on_stop_turn(evutil_socket_t fd, short what, void *arg)
 {
     struct front *front = arg;
 
     (void)fd;
     (void)what;
-    http_server_stop(&front->server, GRACE_NS);
-    front->stop_ms += STOP_TURN_MS;
+    front->stop_ms += front->is_stopping ? STOP_TURN_MS : 0;
     if (front->server.num_conns == 0 || front->stop_ms >= STOP_MAX_MS) {
         event_base_loopbreak(front->base);
     } else {
@@ -170,29 +88,80 @@ static void on_stop_turn(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-static void stop(struct front *front)
+/* No new connection; those that are there end with their next answer, and who asks nothing goes after grace. */
+static void wind_up(struct front *front, int64_t grace)
 {
-    if (!front->server.stopping) {
-        http_listen_clear(&front->listen);
-        http_server_stop(&front->server, GRACE_NS);
-        stop_later(front);
+    http_listen_clear(&front->listen);
+    http_server_stop(&front->server, grace);
+    stop_later(front);
+}
+
+static bool say(struct front *front, enum msg_type type)
+{
+    struct chan_out out;
+    bool said;
+    enum rc rc;
+
+    chan_out_init(&out, CHAN_PACKET_MAX);
+    msg_put_empty(&out, type);
+    said = chan_flush(&out, front->parent, &rc);
+    chan_out_clear(&out);
+    return said;
+}
+
+static void on_stop(struct front *front)
+{
+    if (!front->is_stopping) {
+        front->is_stopping = true;
+        wind_up(front, GRACE_NS);
     }
+}
+
+/* Others accept in this front's place: idle clients may stay until their time is over. */
+static void on_drain(struct front *front)
+{
+    if (!front->is_stopping && !front->draining) {
+        front->draining = true;
+        wind_up(front, INT64_MAX);
+    }
+}
+
+static void on_peer(struct front *front)
+{
+    int fd = front->parent_in.passed_fd;
+
+    if (fd < 0) {
+        log_error("the parent sends a channel that is none");
+        front->failed = true;
+        return;
+    }
+    front->parent_in.passed_fd = -1;
+    issuer_link_replace(front->link, fd);
+    event_del(front->alone_event);
+}
+
+/* Lost where the parent reads nothing: it will ask again. */
+static void on_ping(struct front *front)
+{
+    (void)say(front, MSG_PONG);
 }
 
 static void take_parent_message(struct front *front, const struct chan_message *message)
 {
-    int fd = front->parent_in.passed_fd;
+    static const struct {
+        enum msg_type type;
+        void (*act)(struct front *);
+    } acts[] = {{MSG_PING, on_ping}, {MSG_PEER, on_peer}, {MSG_DRAIN, on_drain}, {MSG_STOP, on_stop}};
+    size_t i;
 
-    if (message->type == MSG_STOP) {
-        stop(front);
-    } else if (message->type == MSG_PEER && fd >= 0) {
-        front->parent_in.passed_fd = -1;
-        issuer_link_replace(front->link, fd);
-        event_del(front->alone_event);
-    } else {
-        log_error("the parent says what a front does not know (%u)", message->type);
-        front->failed = true;
+    for (i = 0; i < sizeof acts / sizeof acts[0]; i++) {
+        if (acts[i].type == message->type) {
+            acts[i].act(front);
+            return;
+        }
     }
+    log_error("the parent says what a front does not know (%u)", message->type);
+    front->failed = true;
 }
 
 static void end(struct front *front, const char *why)
@@ -207,8 +176,10 @@ static void on_alone(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    end(front, "no channel to an issuer came; this front starts anew");
-    event_base_loopbreak(front->base);
+    if (!front->server.stopping) { /* else it ends anyway, and who waits is told so in time */
+        end(front, "no channel to an issuer came; this front starts anew");
+        event_base_loopbreak(front->base);
+    }
 }
 
 static void on_parent(evutil_socket_t fd, short what, void *arg)
@@ -232,19 +203,6 @@ static void on_parent(evutil_socket_t fd, short what, void *arg)
     if (front->failed) {
         event_base_loopbreak(front->base);
     }
-}
-
-static bool say_ready(struct front *front)
-{
-    struct chan_out out;
-    bool said;
-    enum rc rc;
-
-    chan_out_init(&out, CHAN_PACKET_MAX);
-    msg_put_empty(&out, MSG_READY);
-    said = chan_flush(&out, front->parent, &rc);
-    chan_out_clear(&out);
-    return said;
 }
 
 /* ---- start ----------------------------------------------------------------------------------------- */
@@ -291,7 +249,7 @@ static void close_jail(const struct front *front)
         .user = front->settings.users.front,
         .syscalls = front_calls,
         .rights_dir = -1,
-        .num_files = (size_t)front->settings.limits.connections + SPARE_FDS,
+        .num_files = front_doors_files((size_t)front->settings.limits.connections),
         .shares_listeners = true,
     };
 
@@ -323,7 +281,7 @@ static void start_server(struct front *front)
                    .body = (size_t)s->limits.body},
         .pipeline = (size_t)s->limits.pipeline,
         .requests = (size_t)s->limits.requests,
-        .connections = (size_t)s->limits.connections,
+        .connections = front_doors_measure((size_t)s->limits.connections),
         .handshake = s->deadlines.handshake,
         .header = s->deadlines.header,
         .body = s->deadlines.body,
@@ -332,7 +290,7 @@ static void start_server(struct front *front)
         .connection = s->deadlines.connection,
     };
 
-    http_server_init(&front->server, front->base, &config, &server_ops, front);
+    http_server_init(&front->server, front->base, &config, &front_requests_ops, &front->requests);
     http_listen_init(&front->listen, &front->server);
 }
 
@@ -358,23 +316,21 @@ static void map_shared(struct front *front, struct inherit *in)
     }
 }
 
-static void start_desks(struct front *front, int issuer)
+static void start_requests(struct front *front, int issuer)
 {
-    size_t queue = (size_t)front->settings.limits.queue;
-
-    http_route_init(&front->routes, front->units, front->num_units);
-    metrics_init(&front->metrics, front->shared, shared_take_place(front->shared), front->units,
-                 front->num_units);
-    front->link = issuer_link_new(front->base, issuer, queue, &link_ops, front);
-    stamp_init(&front->stamps, front->base, front->units, queue);
-    front->stamps.link = front->link;
-    front->stamps.count = count_request;
-    front->stamps.count_arg = front;
-    view_init(&front->views, front->units, front->num_units);
-    front->views.link = front->link;
-    front->views.metrics = &front->metrics;
-    front->views.gauge = gauge;
-    front->views.gauge_arg = front;
+    front->link =
+        issuer_link_new(front->base, issuer, (size_t)front->settings.limits.queue, &link_ops, front);
+    front->requests = (struct front_requests){
+        .settings = &front->settings,
+        .units = front->units,
+        .num_units = front->num_units,
+        .server = &front->server,
+        .listen = &front->listen,
+        .link = front->link,
+        .shared = front->shared,
+        .hides_metrics = front->doors.has_metrics,
+    };
+    front_requests_init(&front->requests, front->base);
 }
 
 static void watch_parent(struct front *front)
@@ -385,22 +341,6 @@ static void watch_parent(struct front *front)
     if (!front->parent_event || !front->stop_event || !front->alone_event ||
         event_add(front->parent_event, NULL) != 0) {
         log_die(70, "out of memory");
-    }
-}
-
-static void start_listening(struct front *front, struct inherit *in)
-{
-    static const struct http_door plain = {.kind = HTTP_DOOR_PLAIN};
-    size_t i;
-    int fd;
-
-    for (i = 0; (fd = inherit_take_n(in, "listen", i)) >= 0; i++) {
-        if (!http_listen_add(&front->listen, fd, &plain)) {
-            log_die(70, "more than %d listening sockets", HTTP_LISTEN_MAX);
-        }
-    }
-    if (i == 0) {
-        log_die(70, "no listening socket came along");
     }
 }
 
@@ -421,11 +361,11 @@ static void clear(struct front *front)
 
     http_listen_clear(&front->listen);
     http_server_cut(&front->server); /* so that no answer below brings another request */
-    stamp_clear(&front->stamps);
+    front_requests_stop(&front->requests);
     issuer_link_free(front->link);
     http_server_clear(&front->server);
-    view_clear(&front->views);
-    http_route_clear(&front->routes);
+    front_requests_clear(&front->requests);
+    front_doors_clear(&front->doors);
     shared_unmap(front->shared);
     event_free(front->parent_event);
     event_free(front->stop_event);
@@ -455,16 +395,17 @@ int front_proc_main(struct inherit *in)
     }
     map_shared(front, in);
     front->base = new_base();
+    front_doors_open(&front->doors, in, &front->settings);
     start_server(front);
+    front_doors_listen(&front->doors, in, &front->listen);
     issuer = inherit_take(in, "issuer");
-    start_desks(front, issuer);
+    start_requests(front, issuer);
     watch_parent(front);
     if (issuer < 0) {
         expect_issuer(front);
     }
-    start_listening(front, in);
     close_jail(front);
-    if (!say_ready(front) || event_base_dispatch(front->base) < 0) {
+    if (!say(front, MSG_READY) || event_base_dispatch(front->base) < 0) {
         end(front, "the front can not begin its work");
     }
     failed = front->failed;

@@ -9,9 +9,10 @@
 #include "tsa/role/inherit.h"
 
 /*
- * front_proc_main runs until it is told to stop. Takes from in: parent and issuer (channels), listen.N (listening sockets, non-blocking), config,
- * chain.N, root.N. Says MSG_READY to the parent when its jail is closed. MSG_STOP ends it within five seconds: what was received whole
- * is answered. The end of the parent's channel ends it at once. Returns the exit code.
+ * front_proc_main runs until it is told to stop. Takes from in: parent and issuer (channels), listen.N, tls.N and metrics.N (listening sockets,
+ * non-blocking), config, chain.N, root.N, tls_certificate, tls_key, tls_client_ca, shared (without it the front counts for itself). Says MSG_READY
+ * to the parent when its jail is closed. MSG_STOP ends it within four seconds, MSG_DRAIN when its last client has gone: what was received whole is
+ * answered. The end of the parent's channel ends it at once. Returns the exit code.
  */
 int front_proc_main(struct inherit *in);
 

@@ -612,6 +612,15 @@ static struct http_peer peer_of(const struct sockaddr *sock, const struct http_d
         .direct = direct, .client = direct, .door = door ? door : &plain, .source = UINT32_MAX};
 }
 
+/* Who reads the counters is no proxy, though it may come from the same address. */
+static bool wants_header(const struct http_conn *conn)
+{
+    const struct http_server *server = conn->server;
+
+    return conn->peer.door->kind != HTTP_DOOR_METRICS && server->ops->wants_header &&
+           server->ops->wants_header(server->arg, &conn->peer.direct);
+}
+
 static void await_header(struct http_conn *conn)
 {
     conn->intake = http_intake_new(conn->server->base, conn->fd, on_intake, conn);
@@ -637,7 +646,7 @@ struct http_conn *http_conn_new(struct http_server *server, int fd, const struct
     http_phase_join(&server->phases, &conn->member, HTTP_PHASE_HANDSHAKE, now);
     http_phase_join(&server->phases, &conn->life, HTTP_PHASE_LIFE, now);
     server->num_conns++;
-    if (server->ops->wants_header && server->ops->wants_header(server->arg, &conn->peer.direct)) {
+    if (wants_header(conn)) {
         await_header(conn);
     } else {
         begin(conn);

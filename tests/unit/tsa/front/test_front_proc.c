@@ -333,26 +333,22 @@ static void test_not_ready(void **state)
 }
 
 /* Who waits while issuers change is answered by the new one. */
+/* What the old issuer has not answered the new one is asked, and the client never knows. */
 static void test_new_issuer(void **state)
 {
     struct front *f = start();
-    int waits, fd, pair[2];
+    int fd, pair[2];
 
     (void)state;
-    waits = ask(f, "POST /", TSQ_TYPE, tsq());
+    fd = ask(f, "POST /", TSQ_TYPE, tsq());
     await_readable(f->issuer);
     close(f->issuer);
-    fd = ask(f, "GET /readyz", "", BYTES_NONE);
-    read_answer(f, fd);
+    read_answer(f, ask(f, "GET /readyz", "", BYTES_NONE));
     assert_has(f, "HTTP/1.1 503 ");
     assert_int_equal(chan_pair(pair), RC_OK);
     assert_int_equal(chan_send_fd(f->parent, MSG_PEER, BYTES_NONE, pair[0]), RC_OK);
     close(pair[0]);
     f->issuer = pair[1];
-    answer_stamp(f, f->issuer, MSG_RFC3161);
-    read_answer(f, waits);
-    assert_has(f, "0a token");
-    fd = ask(f, "POST /", TSQ_TYPE, tsq());
     answer_stamp(f, f->issuer, MSG_RFC3161);
     read_answer(f, fd);
     assert_has(f, "0a token");
