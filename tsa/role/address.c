@@ -105,6 +105,13 @@ char *address_text(const struct address *address, char out[ADDRESS_TEXT_MAX])
     return out;
 }
 
+bool address_equal(const struct address *a, const struct address *b)
+{
+    char text_a[ADDRESS_TEXT_MAX], text_b[ADDRESS_TEXT_MAX];
+
+    return !address_port_is_free(a) && strcmp(address_text(a, text_a), address_text(b, text_b)) == 0;
+}
+
 bool address_port_is_free(const struct address *address)
 {
     return (address->sock.any.sa_family == AF_INET && address->sock.v4.sin_port == 0) ||

@@ -31,6 +31,9 @@ enum rc address_parse(const char *text, struct address *out, const char **out_wh
 /* address_text writes it as address_parse reads it; returns out. */
 char *address_text(const struct address *address, char out[ADDRESS_TEXT_MAX]);
 
+/* address_equal: to listen on both is to listen twice. Two free ports are never the same. */
+bool address_equal(const struct address *a, const struct address *b);
+
 /* address_port_is_free tells whether the port is 0: whichever is free. A Unix socket has none. */
 bool address_port_is_free(const struct address *address);
 

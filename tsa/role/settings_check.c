@@ -6,6 +6,7 @@
 #include "tsa/role/settings_check.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tsa/role/address.h"
@@ -133,6 +134,29 @@ const char *settings_check_paths(const void *value)
     return why;
 }
 
+/* Which one of a list it is. Settings are read at start and at a reload, by one thread. */
+static const char *tell_which(const char *text, const char *why)
+{
+    static char told[300];
+
+    (void)snprintf(told, sizeof(told), "\"%.60s\": %s", text, why);
+    return told;
+}
+
+/* Among the first num of them. */
+static bool has_address(const struct cfg_strings *listen, size_t num, const struct address *address)
+{
+    struct address other;
+    const char *why;
+
+    for (size_t i = 0; i < num; i++) {
+        if (address_parse(listen->list[i], &other, &why) == RC_OK && address_equal(&other, address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Those of TLS and of the metrics may be none. */
 const char *settings_check_more_listen(const void *value)
 {
@@ -145,12 +169,10 @@ const char *settings_check_more_listen(const void *value)
     }
     for (size_t i = 0; i < listen->num; i++) {
         if (address_parse(listen->list[i], &address, &why) != RC_OK) {
-            return why;
+            return tell_which(listen->list[i], why);
         }
-        for (size_t j = 0; j < i; j++) {
-            if (strcmp(listen->list[i], listen->list[j]) == 0 && !address_port_is_free(&address)) {
-                return "an address stands there twice";
-            }
+        if (has_address(listen, i, &address)) {
+            return tell_which(listen->list[i], "the address stands there twice");
         }
     }
     return NULL;
@@ -173,7 +195,7 @@ const char *settings_check_prefixes(const void *value)
     }
     for (size_t i = 0; i < prefixes->num; i++) {
         if (netaddr_prefix_parse(prefixes->list[i], &prefix, &why) != RC_OK) {
-            return why;
+            return tell_which(prefixes->list[i], why);
         }
     }
     return NULL;
@@ -233,4 +255,100 @@ const char *settings_check_units(const void *value)
         }
     }
     return why;
+}
+
+/* ---- checks beside other settings ---- */
+
+/* The first of a that stands in b too, NULL when there is none. */
+static const char *common_address(const struct cfg_strings *a, const struct cfg_strings *b)
+{
+    struct address address;
+    const char *why;
+
+    for (size_t i = 0; i < a->num; i++) {
+        if (address_parse(a->list[i], &address, &why) == RC_OK && has_address(b, b->num, &address)) {
+            return a->list[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_empty(const char *text)
+{
+    return !text || !*text;
+}
+
+const char *settings_cross_tls_listen(const void *whole, const void *value)
+{
+    const struct settings *settings = whole;
+    const struct cfg_strings *listen = value;
+    const char *twice;
+
+    if (listen->num && is_empty(settings->tls.certificate) && is_empty(settings->tls.key)) {
+        return "HTTPS needs `tls.certificate' and `tls.key'";
+    }
+    twice = common_address(listen, &settings->listen);
+    return twice
+               ? tell_which(twice, "it stands in `listen' already; one socket speaks HTTP or HTTPS, not both")
+               : NULL;
+}
+
+const char *settings_cross_tls_certificate(const void *whole, const void *value)
+{
+    const struct settings *settings = whole;
+
+    return !is_empty(*(char *const *)value) && is_empty(settings->tls.key)
+               ? "a certificate needs its private key: name it in `tls.key'"
+               : NULL;
+}
+
+const char *settings_cross_tls_key(const void *whole, const void *value)
+{
+    const struct settings *settings = whole;
+
+    return !is_empty(*(char *const *)value) && is_empty(settings->tls.certificate)
+               ? "a key needs its certificate: name it in `tls.certificate'"
+               : NULL;
+}
+
+const char *settings_cross_tls_client_ca(const void *whole, const void *value)
+{
+    const struct settings *settings = whole;
+
+    return !is_empty(*(char *const *)value) && is_empty(settings->tls.certificate)
+               ? "clients show certificates over TLS alone, which needs `tls.certificate' and `tls.key'"
+               : NULL;
+}
+
+const char *settings_cross_metrics_listen(const void *whole, const void *value)
+{
+    const struct settings *settings = whole;
+    const char *twice = common_address(value, &settings->listen);
+
+    twice = twice ? twice : common_address(value, &settings->tls.listen);
+    return twice ? tell_which(
+                       twice,
+                       "it stands in `listen' or `tls.listen' already; metrics need an address of their own")
+                 : NULL;
+}
+
+const char *settings_cross_client_certificate(const void *whole, const void *value)
+{
+    const struct settings *settings = whole;
+
+    return *(const bool *)value && is_empty(settings->tls.client_ca)
+               ? "it needs `tls.client_ca', or no client can ever show a certificate"
+               : NULL;
+}
+
+/* Names that nobody looks at would be taken for a lock. */
+const char *settings_cross_client_names(const void *whole, const void *value)
+{
+    const struct cfg_strings *names = value;
+    const struct settings_unit *unit =
+        (const void *)((const char *)value - offsetof(struct settings_unit, client_names));
+
+    (void)whole;
+    return names->num && !unit->client_certificate ? "it is looked at only where client_certificate = true"
+                                                   : NULL;
 }

@@ -91,12 +91,45 @@ static void test_long_path(void **state)
     assert_non_null(strstr(why, "107"));
 }
 
+static void test_equal(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        bool is_equal;
+    } cases[] = {
+        {"127.0.0.1:80", "127.0.0.1:80", true},
+        {"127.0.0.1:80", "127.0.0.1:00080", true},
+        {"[::1]:80", "[0:0:0:0:0:0:0:1]:80", true},
+        {"[2001:DB8::1]:80", "[2001:db8::1]:80", true},
+        {"127.0.0.1:80", "127.0.0.1:81", false},
+        {"127.0.0.1:80", "127.0.0.2:80", false},
+        {"0.0.0.0:80", "[::]:80", false},
+        {"127.0.0.1:0", "127.0.0.1:0", false},
+        {"[::1]:0", "[::1]:0", false},
+        {"/run/a", "/run/a", true},
+        {"/run/a", "/run/b", false},
+        {"/run/a", "127.0.0.1:80", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct address a, b;
+        const char *why;
+
+        assert_int_equal(address_parse(cases[i].a, &a, &why), RC_OK);
+        assert_int_equal(address_parse(cases[i].b, &b, &why), RC_OK);
+        assert_int_equal(address_equal(&a, &b), cases[i].is_equal);
+        assert_int_equal(address_equal(&b, &a), cases[i].is_equal);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_taken),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_long_path),
+        cmocka_unit_test(test_equal),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@
 #include "tsa/base/safefile.h"
 
 #define UNIT "units = ( { name = \"a\"; key = \"k\"; chain = \"/c\"; policy = \"2.999.1\"; %s } %s );"
+#define TLS  "certificate = \"c\"; key = \"k\";"
 
 static char *sample_text(void)
 {
@@ -151,6 +152,90 @@ static void test_defaults_and_paths(void **state)
     settings_clear(&s);
 }
 
+static void test_who_may_ask(void **state)
+{
+    struct settings s;
+    struct cfg_errors errors = {0};
+
+    (void)state;
+    assert_int_equal(parse("", "", "", &s, &errors), RC_OK);
+    assert_int_equal(s.tls.listen.num, 0);
+    assert_string_equal(s.tls.certificate, "");
+    assert_string_equal(s.tls.client_ca, "");
+    assert_int_equal(s.tls.min_version, SETTINGS_TLS_1_2);
+    assert_int_equal(s.metrics.listen.num, 0);
+    assert_int_equal(s.clients.allow.num, 0);
+    assert_int_equal(s.clients.deny.num, 0);
+    assert_int_equal(s.clients.proxies.num, 0);
+    assert_int_equal(s.clients.proxy_protocol.num, 0);
+    assert_int_equal(s.clients.connections, 1000);
+    assert_int_equal(s.clients.rate, 0);
+    assert_int_equal(s.clients.burst, 100);
+    assert_int_equal(s.limits.queue, 1024);
+    assert_int_equal(s.deadlines.handshake, 5000000000);
+    assert_int_equal(s.deadlines.queue, 5000000000);
+    assert_true(s.log.access);
+    assert_int_equal(settings_unit(&s, 0)->allow.num, 0);
+    assert_false(settings_unit(&s, 0)->client_certificate);
+    assert_int_equal(settings_unit(&s, 0)->client_names.num, 0);
+    settings_clear(&s);
+}
+
+/* Everything at once, and what looks odd but is right: a proxy in both lists, free ports, a burst without a rate, a certificate for sockets of systemd. */
+static void test_taken_together(void **state)
+{
+    struct settings s;
+    struct cfg_errors errors = {0};
+
+    (void)state;
+    assert_int_equal(
+        parse("listen = ( \"127.0.0.1:0\", \"[::1]:0\", \"/run/tsa/http\" );"
+              "tls = { listen = ( \"127.0.0.1:0\", \"/run/tsa/https\" ); certificate = \"c\"; key = \"/k\";"
+              " client_ca = \"ca\"; min_version = \"1.3\"; };"
+              "metrics = { listen = \"127.0.0.1:0\"; };"
+              "clients = { allow = ( \"10.0.0.0/8\", \"unix\", \"::/0\" ); deny = \"10.0.0.1\"; rate = 0; "
+              "burst = 7;"
+              " proxies = \"10.0.0.0/24\"; proxy_protocol = \"10.0.0.0/24\"; connections = 60000; };",
+              "allow = \"10.1.0.0/16\"; client_certificate = true; client_names = ( \"a\", \"b\" );", "", &s,
+              &errors),
+        RC_OK);
+    assert_string_equal(s.tls.certificate, "dir/c");
+    assert_string_equal(s.tls.key, "/k");
+    assert_string_equal(s.tls.client_ca, "dir/ca");
+    assert_int_equal(s.tls.min_version, SETTINGS_TLS_1_3);
+    assert_int_equal(s.clients.allow.num, 3);
+    assert_string_equal(s.clients.deny.list[0], "10.0.0.1");
+    assert_int_equal(settings_unit(&s, 0)->client_names.num, 2);
+    assert_string_equal(settings_unit(&s, 0)->allow.list[0], "10.1.0.0/16");
+    settings_clear(&s);
+    assert_int_equal(parse("tls = { " TLS " };", "", "", &s, &errors), RC_OK);
+    settings_clear(&s);
+}
+
+static void test_too_many_prefixes(void **state)
+{
+    char *list = xcalloc(1025, 24);
+    struct settings s;
+    struct cfg_errors errors = {0};
+
+    (void)state;
+    for (int num = 1024; num <= 1025; num++) {
+        char *head;
+
+        list[0] = 0;
+        for (int i = 0; i < num; i++) {
+            (void)snprintf(list + strlen(list), 24, "%s\"10.%d.%d.0/24\"", i ? "," : "", i / 256, i % 256);
+        }
+        head = xasprintf("clients = { deny = ( %s ); };", list);
+        assert_int_equal(parse(head, "", "", &s, &errors), num == 1024 ? RC_OK : RC_CONFIG);
+        settings_clear(&s);
+        free(head);
+    }
+    assert_non_null(strstr(errors.list[0], "at most 1024 prefixes"));
+    cfg_errors_clear(&errors);
+    free(list);
+}
+
 static void test_refused(void **state)
 {
     static const struct {
@@ -192,6 +277,57 @@ static void test_refused(void **state)
          "dir/tsa.conf:2:", "empty"},
         {"", "", ", { name = \"b\"; key = \"k\"; chain = \"c\"; policy = \"1.2.x\"; }",
          "dir/tsa.conf:2:", "object identifier"},
+        {"listen = ( \"[::1]:1\", \"[0::1]:01\" );", "", "", "dir/tsa.conf:1:", "twice"},
+        {"tls = { listen = \"localhost:1\"; };", "", "", "dir/tsa.conf:1: `tls.listen'", "ADDRESS:PORT"},
+        {"tls = { min_version = \"1.1\"; };", "", "", "dir/tsa.conf:1:", "1.2, 1.3"},
+        {"tls = { min_version = 1.2; };", "", "", "dir/tsa.conf:1:", "min_version"},
+        {"metrics = { listen = \"127.0.0.1\"; };", "", "", "dir/tsa.conf:1: `metrics.listen'",
+         "ADDRESS:PORT"},
+        {"clients = { alow = \"unix\"; };", "", "", "dir/tsa.conf:1:", "did you mean `allow'"},
+        {"clients = { allow = \"10.0.0.1/8\"; };", "", "", "dir/tsa.conf:1: `clients.allow'",
+         "not \"10.0.0.1/8\""},
+        {"clients = { deny = ( \"10.0.0.0/8\",\n\"10.0.0.0/33\" ); };", "", "",
+         "dir/tsa.conf:1: `clients.deny'", "\"10.0.0.0/33\": the length"},
+        {"clients = { proxies = \"proxy.example\"; };", "", "", "dir/tsa.conf:1: `clients.proxies'",
+         "a prefix is written as"},
+        {"clients = { proxy_protocol = \"\"; };", "", "", "dir/tsa.conf:1: `clients.proxy_protocol'",
+         "a prefix is written as"},
+        {"clients = { connections = 60001; };", "", "", "dir/tsa.conf:1:", "between 0 and 60000"},
+        {"clients = { rate = -1; };", "", "", "dir/tsa.conf:1:", "between 0 and 1000000"},
+        {"clients = { burst = 0; };", "", "", "dir/tsa.conf:1:", "between 1 and 1000000"},
+        {"log = { access = \"yes\"; };", "", "", "dir/tsa.conf:1:", "access"},
+        {"limits = { queue = 0; };", "", "", "dir/tsa.conf:1:", "between 1 and 65536"},
+        {"limits = { connections = 0; };", "", "", "dir/tsa.conf:1:", "between 1 and 1000000"},
+        {"deadlines = { queue = \"0 s\"; };", "", "", "dir/tsa.conf:1: `deadlines.queue'", "between"},
+        {"deadlines = { handshake = \"2 min\"; };", "", "", "dir/tsa.conf:1: `deadlines.handshake'",
+         "between"},
+        {"", "allow = \"2001:db8::1/32\";", "", "dir/tsa.conf:2: `units[0].allow'", "beyond its prefix"},
+        {"", "paths = \"/ca.crl\";", "", "dir/tsa.conf:2:", "every authority answers"},
+        /* beside other settings */
+        {"tls = {\nlisten = \"127.0.0.1:1\"; };", "", "", "dir/tsa.conf:2: `tls.listen'",
+         "`tls.certificate' and `tls.key'"},
+        {"tls = {\nlisten = \"127.0.0.1:1\"; client_ca = \"\"; certificate = \"c\"; key = \"\"; };", "", "",
+         "dir/tsa.conf:2: `tls.", "`tls.key'"},
+        {"tls = { key = \"k\"; };", "", "", "dir/tsa.conf:1: `tls.key'", "`tls.certificate'"},
+        {"tls = { certificate = \"c\"; };", "", "", "dir/tsa.conf:1: `tls.certificate'", "`tls.key'"},
+        {"tls = { client_ca = \"c\"; };", "", "", "dir/tsa.conf:1: `tls.client_ca'", "`tls.certificate'"},
+        {"tls = { listen = \"127.0.0.1:3161\"; " TLS " };", "", "", "dir/tsa.conf:1: `tls.listen'",
+         "stands in `listen'"}, /* the default */
+        {"listen = \"[::1]:1\";\ntls = { listen = ( \"[::1]:2\", \"[0::1]:1\" ); " TLS " };", "", "",
+         "dir/tsa.conf:2: `tls.listen'", "\"[0::1]:1\": it stands in `listen'"},
+        {"listen = \"/run/a\";\nmetrics = { listen = \"/run/a\"; };", "", "",
+         "dir/tsa.conf:2: `metrics.listen'", "\"/run/a\": it stands in `listen'"},
+        {"tls = { listen = \"127.0.0.1:4\"; " TLS " }; metrics = { listen = \"127.0.0.1:4\"; };", "", "",
+         "dir/tsa.conf:1: `metrics.listen'", "an address of their own"},
+        {"", "client_certificate = true;", "", "dir/tsa.conf:2: `units[0].client_certificate'",
+         "`tls.client_ca'"},
+        {"tls = { " TLS " };", "client_certificate = true;", "",
+         "dir/tsa.conf:2: `units[0].client_certificate'", "`tls.client_ca'"},
+        {"tls = { " TLS " client_ca = \"a\"; };", "client_names = \"ci\";", "",
+         "dir/tsa.conf:2: `units[0].client_names'", "client_certificate = true"},
+        {"", "",
+         ", {\nname = \"b\"; key = \"k\"; chain = \"c\"; policy = \"1.2\";\nclient_certificate = true; }",
+         "dir/tsa.conf:4: `units[1].client_certificate'", "`tls.client_ca'"},
     };
 
     (void)state;
@@ -232,7 +368,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sample_shows_all),   cmocka_unit_test(test_sample_parses),
         cmocka_unit_test(test_defaults_and_paths), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_no_units),
+        cmocka_unit_test(test_no_units),           cmocka_unit_test(test_who_may_ask),
+        cmocka_unit_test(test_taken_together),     cmocka_unit_test(test_too_many_prefixes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
