@@ -15,7 +15,7 @@ static const char *const kinds[SHARED_KINDS] = {"none", "rfc3161", "authenticode
 static const enum rc ours[] = {
     RC_NO_MEMORY,       RC_CRYPTO,       RC_CERT_NOT_YET_VALID, RC_CERT_EXPIRED,  RC_CLOCK_UNTRUSTED,
     RC_CLOCK_BACKWARDS, RC_LEDGER_WRITE, RC_LEDGER_DAMAGED,     RC_SIGNER_FAILED, RC_SELF_CHECK,
-    RC_UNIT_UNKNOWN,    RC_OVERLOADED,   RC_ISSUER_GONE,
+    RC_UNIT_UNKNOWN,    RC_OVERLOADED,   RC_ISSUER_GONE,        RC_ISSUER_SILENT,
 };
 /* Refusals of admission. */
 static const enum rc turned_away[] = {RC_FORBIDDEN, RC_RATE, RC_CROWDED};
@@ -49,6 +49,15 @@ static void gauge(struct wbuf *out, const char *name, const char *help, double v
 {
     head(out, name, "gauge", help);
     wbuf_printf(out, "%s %.9g\n", name, value);
+}
+
+/* Nanoseconds; negative = not known. A name without a value is there, so that whoever looks for it finds its meaning. */
+static void known_gauge(struct wbuf *out, const char *name, const char *help, int64_t ns)
+{
+    head(out, name, "gauge", help);
+    if (ns >= 0) {
+        wbuf_printf(out, "%s %.9g\n", name, (double)ns / 1e9);
+    }
 }
 
 static void counter(struct wbuf *out, const char *name, const char *help, uint64_t value)
@@ -256,14 +265,10 @@ static void write_clock(const struct facts *facts, struct wbuf *out)
         wbuf_printf(out, "tsa_clock_state{state=\"%s\"} %d\n", states[i], facts->clock_state == i);
     }
     gauge(out, "tsa_clock_proven", "0 when the host's clock is trusted without proof.", facts->clock_proven);
-    if (facts->clock_bound_ns >= 0) {
-        gauge(out, "tsa_clock_bound_seconds", "How wrong the clock can be.",
-              (double)facts->clock_bound_ns / 1e9);
-    }
-    if (facts->clock_age_ns >= 0) {
-        gauge(out, "tsa_clock_age_seconds", "Age of what the clock's source has said last.",
-              (double)facts->clock_age_ns / 1e9);
-    }
+    known_gauge(out, "tsa_clock_bound_seconds",
+                "How wrong the clock can be; nothing where that is not known.", facts->clock_bound_ns);
+    known_gauge(out, "tsa_clock_age_seconds", "Age of what the clock's source has said last.",
+                facts->clock_age_ns);
 }
 
 static void write_reason(const struct facts *facts, struct wbuf *out)
@@ -273,8 +278,8 @@ static void write_reason(const struct facts *facts, struct wbuf *out)
                        : facts->reason < RC_NUM ? rc_word((enum rc)facts->reason)
                                                 : "unknown";
 
+    head(out, "tsa_not_ready", "gauge", "1, with the reason, while no tokens are issued; else nothing.");
     if (word) {
-        head(out, "tsa_not_ready", "gauge", "1, with the reason, while no tokens are issued.");
         wbuf_printf(out, "tsa_not_ready{reason=\"%s\"} 1\n", word);
     }
 }
@@ -287,8 +292,8 @@ static void write_issuer(const struct facts *facts, struct wbuf *out)
     gauge(out, "tsa_issuer_signers", "Threads that sign.", facts->num_signers);
     head(out, "tsa_issuer_start_time_seconds", "gauge", "When the issuer started, seconds since 1970.");
     wbuf_printf(out, "tsa_issuer_start_time_seconds %" PRId64 "\n", facts->started.sec);
+    head(out, "tsa_last_token_time_seconds", "gauge", "Time of the last token, seconds since 1970.");
     if (facts->last_time.sec != 0) {
-        head(out, "tsa_last_token_time_seconds", "gauge", "Time of the last token, seconds since 1970.");
         wbuf_printf(out, "tsa_last_token_time_seconds %" PRId64 "\n", facts->last_time.sec);
     }
     write_histogram("tsa_sign_seconds", "Time of one request in a signing thread.", &facts->sign, out);
