@@ -20,13 +20,15 @@ struct http_listen {
     size_t num;
     struct event *retry;
     bool paused;
+    int64_t told_at; /* when the log was last told of a pause, CLOCK_MONOTONIC, ns */
     uint64_t num_accepted;
 };
 
 /* http_listen_init is for start-up: it dies when there is no memory. */
 void http_listen_init(struct http_listen *listen, struct http_server *server);
 
-/* http_listen_add takes a listening socket; door must outlive it. False when there are too many (the socket stays the caller's). */
+/* http_listen_add takes a listening socket; door must outlive it. Where it is TCP, what its connections inherit is set: no delay, small buffers, an end
+ * to those whose client has vanished. False when there are too many (the socket stays the caller's). */
 bool http_listen_add(struct http_listen *listen, int fd, const struct http_door *door);
 
 /* http_listen_resume looks again, after a connection has ended. */

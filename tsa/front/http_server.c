@@ -10,8 +10,9 @@
 #include "tsa/front/http_conn.h"
 #include "tsa/front/http_slot.h"
 
-#define LINGER_NS 2000000000LL
-#define SLOW_NS   1000000000LL /* a client that asks at once has asked by then */
+#define LINGER_NS    2000000000LL
+#define SLOW_NS      1000000000LL /* a client that asks at once has asked by then */
+#define WATCH_PLACES 8
 
 static void each_conn(struct http_server *server, void (*act)(struct http_phase_member *))
 {
@@ -147,14 +148,16 @@ static struct http_phase_member *find_idle(struct http_server *server)
     return idle;
 }
 
-static bool is_full(const struct http_server *server)
+static bool is_full(const struct http_server *server, const struct http_door *door)
 {
-    return server->num_conns >= server->config.connections;
+    size_t more = door && door->kind == HTTP_DOOR_METRICS ? WATCH_PLACES : 0;
+
+    return server->num_conns >= server->config.connections + more;
 }
 
-bool http_server_has_room(struct http_server *server)
+bool http_server_has_room(struct http_server *server, const struct http_door *door)
 {
-    return !is_full(server) || find_idle(server);
+    return !is_full(server, door) || find_idle(server);
 }
 
 bool http_server_crowd_out(struct http_server *server)
@@ -170,7 +173,7 @@ bool http_server_crowd_out(struct http_server *server)
 bool http_server_adopt(struct http_server *server, int fd, const struct sockaddr *peer,
                        const struct http_door *door)
 {
-    if ((is_full(server) && !http_server_crowd_out(server)) || !http_conn_new(server, fd, peer, door)) {
+    if ((is_full(server, door) && !http_server_crowd_out(server)) || !http_conn_new(server, fd, peer, door)) {
         close(fd);
         return false;
     }

@@ -129,8 +129,9 @@ void http_server_clear(struct http_server *server);
 bool http_server_adopt(struct http_server *server, int fd, const struct sockaddr *peer,
                        const struct http_door *door);
 
-/* http_server_has_room tells whether one more connection may come, if need be in the place of an idle one. */
-bool http_server_has_room(struct http_server *server);
+/* http_server_has_room tells whether one more connection may come by that door, if need be in the place of an idle one. The door of the counters has a few
+ * places more than the others, so that a full house can be watched. */
+bool http_server_has_room(struct http_server *server, const struct http_door *door);
 
 /* http_server_crowd_out ends the connection that is missed least: that has been answered, or has been silent for a second with its request
  * not whole. False when there is none such. */

@@ -348,7 +348,7 @@ static void test_crowd(void **state)
     say(w, fds[0], GET("/a"));
     fds[1] = join(w);
     say(w, fds[1], GET("/b"));
-    assert_false(http_server_has_room(&w->server)); /* both are being answered */
+    assert_false(http_server_has_room(&w->server, NULL)); /* both are being answered */
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, late), 0);
     assert_false(http_server_adopt(&w->server, late[1], NULL, NULL));
     close(late[0]);
@@ -412,15 +412,15 @@ static void test_crowd_of_the_silent(void **state)
     fds[0] = join(w);
     usleep(600000);
     fds[1] = join(w);
-    assert_false(http_server_has_room(&w->server));
+    assert_false(http_server_has_room(&w->server, NULL));
     usleep(600000);
-    assert_true(http_server_has_room(&w->server));
+    assert_true(http_server_has_room(&w->server, NULL));
     assert_int_equal(w->server.num_conns, 2); /* to ask costs nobody his place */
     fds[2] = join(w);
     turn(w);
     assert_int_equal(w->ends[HTTP_END_CROWDED_OUT], 1);
     assert_int_equal(w->server.num_conns, 2);
-    assert_false(http_server_has_room(&w->server));
+    assert_false(http_server_has_room(&w->server, NULL));
     look(w, fds[0]);
     assert_true(w->seen_end);
     close(fds[0]);
