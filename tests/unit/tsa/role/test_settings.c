@@ -236,11 +236,30 @@ static void test_too_many_prefixes(void **state)
     free(list);
 }
 
+struct refused {
+    const char *head, *more, *units, *where, *what;
+};
+
+/* One complaint, at that place, that says that. */
+static void expect_refused(const struct refused *cases, size_t num)
+{
+    for (size_t i = 0; i < num; i++) {
+        struct settings s;
+        struct cfg_errors errors = {0};
+
+        assert_int_equal(parse(cases[i].head, cases[i].more, cases[i].units, &s, &errors), RC_CONFIG);
+        print_errors(&errors);
+        assert_int_equal(errors.num, 1);
+        assert_ptr_equal(strstr(errors.list[0], cases[i].where), errors.list[0]);
+        assert_non_null(strstr(errors.list[0], cases[i].what));
+        settings_clear(&s);
+        cfg_errors_clear(&errors);
+    }
+}
+
 static void test_refused(void **state)
 {
-    static const struct {
-        const char *head, *more, *units, *where, *what;
-    } cases[] = {
+    static const struct refused cases[] = {
         {"listem = \"127.0.0.1:1\";", "", "", "dir/tsa.conf:1:", "did you mean `listen'"},
         {"listen = \"localhost:1\";", "", "", "dir/tsa.conf:1:", "ADDRESS:PORT"},
         {"listen = ( \"127.0.0.1:1\", \"127.0.0.1:1\" );", "", "", "dir/tsa.conf:1:", "twice"},
@@ -277,6 +296,15 @@ static void test_refused(void **state)
          "dir/tsa.conf:2:", "empty"},
         {"", "", ", { name = \"b\"; key = \"k\"; chain = \"c\"; policy = \"1.2.x\"; }",
          "dir/tsa.conf:2:", "object identifier"},
+    };
+
+    (void)state;
+    expect_refused(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+static void test_refused_who(void **state)
+{
+    static const struct refused cases[] = {
         {"listen = ( \"[::1]:1\", \"[0::1]:01\" );", "", "", "dir/tsa.conf:1:", "twice"},
         {"tls = { listen = \"localhost:1\"; };", "", "", "dir/tsa.conf:1: `tls.listen'", "ADDRESS:PORT"},
         {"tls = { min_version = \"1.1\"; };", "", "", "dir/tsa.conf:1:", "1.2, 1.3"},
@@ -303,7 +331,15 @@ static void test_refused(void **state)
          "between"},
         {"", "allow = \"2001:db8::1/32\";", "", "dir/tsa.conf:2: `units[0].allow'", "beyond its prefix"},
         {"", "paths = \"/ca.crl\";", "", "dir/tsa.conf:2:", "every authority answers"},
-        /* beside other settings */
+    };
+
+    (void)state;
+    expect_refused(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+static void test_refused_together(void **state)
+{
+    static const struct refused cases[] = {
         {"tls = {\nlisten = \"127.0.0.1:1\"; };", "", "", "dir/tsa.conf:2: `tls.listen'",
          "`tls.certificate' and `tls.key'"},
         {"tls = {\nlisten = \"127.0.0.1:1\"; client_ca = \"\"; certificate = \"c\"; key = \"\"; };", "", "",
@@ -331,18 +367,7 @@ static void test_refused(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct settings s;
-        struct cfg_errors errors = {0};
-
-        assert_int_equal(parse(cases[i].head, cases[i].more, cases[i].units, &s, &errors), RC_CONFIG);
-        print_errors(&errors);
-        assert_int_equal(errors.num, 1);
-        assert_ptr_equal(strstr(errors.list[0], cases[i].where), errors.list[0]);
-        assert_non_null(strstr(errors.list[0], cases[i].what));
-        settings_clear(&s);
-        cfg_errors_clear(&errors);
-    }
+    expect_refused(cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 static void test_no_units(void **state)
@@ -368,7 +393,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sample_shows_all),   cmocka_unit_test(test_sample_parses),
         cmocka_unit_test(test_defaults_and_paths), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_no_units),           cmocka_unit_test(test_who_may_ask),
+        cmocka_unit_test(test_no_units),           cmocka_unit_test(test_refused_who),
+        cmocka_unit_test(test_refused_together),   cmocka_unit_test(test_who_may_ask),
         cmocka_unit_test(test_taken_together),     cmocka_unit_test(test_too_many_prefixes),
     };
 
