@@ -208,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_record_is_renewed),    TEST(test_pings_are_answered),
         TEST(test_ends_with_its_parent), TEST(test_terminal_signals_are_the_parents_business),
+        cmocka_unit_test(test_sources),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
