@@ -26,9 +26,16 @@
 
 static int program = -1;
 
-/* What the service manager said to the parent is not meant for its roles. */
-static const char *const kept_from_roles[] = {"NOTIFY_SOCKET",  "LISTEN_FDS",    "LISTEN_PID",
-                                              "LISTEN_FDNAMES", "WATCHDOG_USEC", "WATCHDOG_PID"};
+/* All that is left of the environment. A role's log has to know whether the journal reads it (systemd.exec(5)); the rest is for programs that were built
+ * to be tested. */
+static const char *const kept_variables[] = {
+    "JOURNAL_STREAM",
+#if defined(TSA_SANITIZED) || defined(TSA_COVERED)
+    "ASAN_OPTIONS",   "LSAN_OPTIONS", "UBSAN_OPTIONS",     "TSAN_OPTIONS",
+    "LD_PRELOAD",     "GCOV_PREFIX",  "GCOV_PREFIX_STRIP", "LLVM_PROFILE_FILE",
+#endif
+};
+#define NUM_KEPT (sizeof(kept_variables) / sizeof(kept_variables[0]))
 
 enum rc spawn_init(void)
 {
@@ -78,11 +85,12 @@ static bool keep_fds(const struct spawn *spawn)
     return true;
 }
 
-static bool open_null(void)
+static bool open_streams(const struct spawn *spawn)
 {
     const int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-    return fd >= 0 && dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0;
+    return fd >= 0 && dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0 &&
+           (spawn->log == 0 || dup2(spawn->log, STDERR_FILENO) >= 0);
 }
 
 /* As if freshly started; but a log that nobody reads any more, or a file that may not grow any more, must not kill a role. */
@@ -110,6 +118,21 @@ static char **make_argv(const struct spawn *spawn)
     return argv;
 }
 
+static char **make_environment(void)
+{
+    char **out = xcalloc(NUM_KEPT + 1, sizeof(*out));
+    size_t at = 0;
+
+    for (size_t i = 0; i < NUM_KEPT; i++) {
+        const char *value = getenv(kept_variables[i]);
+
+        if (value) {
+            out[at++] = xasprintf("%s=%s", kept_variables[i], value);
+        }
+    }
+    return out;
+}
+
 static void become_user(const struct spawn *spawn)
 {
     const enum rc rc = spawn->user ? jail_become(spawn->user) : RC_OK;
@@ -133,22 +156,22 @@ static void die_with(const struct spawn *spawn, pid_t parent)
 
 __attribute__((noreturn)) static void become_role(const struct spawn *spawn, pid_t parent)
 {
-    char **argv = make_argv(spawn);
+    char **argv = make_argv(spawn), **environment = make_environment();
 
     reset_signals();
     (void)setsid();
-    for (size_t i = 0; i < sizeof(kept_from_roles) / sizeof(kept_from_roles[0]); i++) {
-        (void)unsetenv(kept_from_roles[i]);
-    }
-    if (!open_null()) {
+    if (!open_streams(spawn)) {
         fail(spawn, "open /dev/null");
+    }
+    if (chdir("/") != 0) {
+        fail(spawn, "leave its folder");
     }
     if (!keep_fds(spawn)) {
         fail(spawn, "keep its descriptors");
     }
     become_user(spawn);
     die_with(spawn, parent);
-    (void)fexecve(program, argv, environ);
+    (void)fexecve(program, argv, environment);
     fail(spawn, "start this program again");
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Starting a role: fork, then exec of this same program, so that a role has an address space of its own with nothing of the parent in it. A role
- * gets the descriptors that are named, /dev/null for input and output, the log, and nothing else. It dies with its parent.
+ * gets the descriptors that are named, /dev/null for input and output, the log, and nothing else: no folder, no environment. It dies with its
+ * parent.
  */
 #ifndef TSA_PARENT_SPAWN_H
 #define TSA_PARENT_SPAWN_H
@@ -17,6 +18,7 @@ enum rc spawn_init(void) MUST_CHECK;
 struct spawn {
     const char *role; /* "@front" */
     const char *user; /* to become before exec where the process is root; empty or NULL = stay */
+    int log;          /* its standard error; 0 = this process's */
     struct inherit_fd fds[INHERIT_MAX];
     size_t num;
 };

@@ -32,6 +32,21 @@ static bool is_null_device(int fd)
     return readlink(path, name, sizeof(name) - 1) > 0 && strcmp(name, "/dev/null") == 0;
 }
 
+/* Nothing of the parent's surroundings: no folder, and of the environment what the log needs. */
+static int look_at_place(void)
+{
+    char folder[8];
+    const char *stream = getenv("JOURNAL_STREAM");
+
+    if (!getcwd(folder, sizeof(folder)) || strcmp(folder, "/") != 0) {
+        return 8;
+    }
+    if (getenv("PATH") || getenv("HOME") || getenv("A_SECRET")) {
+        return 9;
+    }
+    return stream && strcmp(stream, "1:2") == 0 ? 0 : 10;
+}
+
 /* A digit for each thing that is not as it should be. */
 static int look_around(struct inherit *in)
 {
@@ -56,7 +71,7 @@ static int look_around(struct inherit *in)
     if (sigprocmask(SIG_SETMASK, NULL, &mask) != 0 || sigismember(&mask, SIGTERM)) {
         return 6;
     }
-    return getsid(0) == getpid() ? 0 : 7;
+    return getsid(0) == getpid() ? look_at_place() : 7;
 }
 
 static int child(int argc, char **argv)
@@ -76,6 +91,9 @@ static int child(int argc, char **argv)
     }
     if (strcmp(role, "@uid") == 0) {
         return geteuid() == 60931 && getegid() == 60931 ? 0 : 1;
+    }
+    if (strcmp(role, "@say") == 0) {
+        return write(STDERR_FILENO, "said", 4) == 4 ? 0 : 1;
     }
     /* "@wait": until the parent's death ends it, and with it this pipe. */
     (void)!write(report, "x", 1);
@@ -112,6 +130,8 @@ static void test_what_it_has(void **state)
     assert_int_equal(dup2(fds[0], FOREIGN_FD), FOREIGN_FD);
     assert_int_equal(setenv("NOTIFY_SOCKET", "/nowhere", 1), 0);
     assert_int_equal(setenv("LISTEN_FDS", "1", 1), 0);
+    assert_int_equal(setenv("A_SECRET", "x", 1), 0);
+    assert_int_equal(setenv("JOURNAL_STREAM", "1:2", 1), 0);
     spawn_add(&spawn, "given", fds[0]);
     spawn_add_n(&spawn, "many", 7, fds[1]);
     spawn_add(&spawn, "left", fds[2]);
@@ -162,6 +182,24 @@ static void test_end_is_told(void **state)
     assert_string_equal(spawn_describe_end(70 << 8, text), "exit code 70");
 }
 
+/* Its log may go elsewhere than this process's. */
+static void test_log(void **state)
+{
+    struct spawn spawn = {.role = "@say"};
+    char said[8] = "";
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    spawn.log = ends[1];
+    assert_int_equal(run(&spawn), 0);
+    (void)close(ends[1]);
+    assert_int_equal(read(ends[0], said, sizeof(said)), 4);
+    assert_string_equal(said, "said");
+    assert_int_equal(read(ends[0], said, sizeof(said)), 0);
+    (void)close(ends[0]);
+}
+
 /* A process between: it starts the role and dies; then the role must die too. */
 static void test_dies_with_parent(void **state)
 {
@@ -199,7 +237,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_it_has),      cmocka_unit_test(test_user),
         cmocka_unit_test(test_no_such_user),     cmocka_unit_test(test_end_is_told),
-        cmocka_unit_test(test_dies_with_parent),
+        cmocka_unit_test(test_dies_with_parent), cmocka_unit_test(test_log),
     };
 
     if (argc > 1 && argv[1][0] == '@') {
