@@ -12,16 +12,19 @@
 #include "tsa/cmd/cmd.h"
 #include "tsa/front/front_proc.h"
 #include "tsa/issuer/issuer_proc.h"
+#include "tsa/issuer/issuer_trial.h"
 #include "tsa/role/inherit.h"
 #include "tsa/role/jail.h"
 
-static const struct command *const commands[] = {&cmd_lab, &cmd_run, &cmd_check, &cmd_status, NULL};
+static const struct command *const commands[] = {&cmd_lab,    &cmd_run,    &cmd_check,
+                                                 &cmd_status, &cmd_reload, NULL};
 
 static const struct {
     const char *arg, *process;
     int (*main)(struct inherit *in);
 } roles[] = {
     {"@issuer", "tsa-issuer", issuer_proc_main},
+    {"@trial", "tsa-trial", issuer_trial_main},
     {"@clock", "tsa-clock", clock_proc_main},
     {"@front", "tsa-front", front_proc_main},
 };

@@ -37,7 +37,7 @@ struct command {
 };
 
 /* One each, in the file of its name. */
-extern const struct command cmd_lab, cmd_run, cmd_check, cmd_status;
+extern const struct command cmd_lab, cmd_run, cmd_check, cmd_status, cmd_reload;
 
 /* cmd_main runs the command that argv (with the program's name first) asks for, also help and --version, and returns the exit code; 64 for what
  * can not be understood, told on standard error. commands ends with NULL. */

@@ -34,9 +34,11 @@ const struct command cmd_run = {
     .about =
         "SIGTERM or SIGINT: what was received is answered, then it exits with 0 within 5 seconds; the second "
         "one ends\n"
-        "it at once. SIGHUP: the configuration is checked and the result logged; a change takes effect at "
-        "the next\n"
-        "start. Sockets that systemd passes replace those of the configuration; READY=1 is told to systemd.\n"
+        "it at once. SIGHUP: a staged reload, as tsa reload asks for it; the log tells how it went.\n"
+        "Sockets that systemd passes replace those of the configuration: FileDescriptorName=https (or tls) "
+        "those of tls.listen,\n"
+        "metrics those of metrics.listen, any other name those of listen. READY=1, RELOADING=1 and "
+        "WATCHDOG=1 are told to it.\n"
         "Exit codes: 0 stopped as told; 1 an address or the run folder is taken; 70 a part could not be "
         "kept\n"
         "alive; 78 the configuration, or what it names, can not be used.",

@@ -2,58 +2,24 @@
 /*
  * tsa status: asks a running authority over its control socket, and prints the answer for people or, as it came, for programs.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
-#include "tsa/base/mem.h"
-#include "tsa/cmd/cmd.h"
+#include <jansson.h>
+
+#include "tsa/cmd/run_dir.h"
 #include "tsa/parent/control.h"
-#include "tsa/role/settings.h"
 
-#define ANSWER_MAX  (1u << 20)
-#define SYSTEM_CONF "/etc/tsa/tsa.conf"
-#define LAB_CONF    "lab/tsa.conf"
-#define NS_PER_MS   1e6
+#define COMMAND    "tsa status"
+#define ANSWER_MAX (1u << 20)
+#define NS_PER_MS  1e6
 
 struct status_options {
-    const char *config, *run_dir;
+    struct run_dir_options where;
     bool json;
 };
-
-/* ---- where it runs ---- */
-
-static const char *find_config(void)
-{
-    return access(SYSTEM_CONF, F_OK) == 0 || access(LAB_CONF, F_OK) != 0 ? SYSTEM_CONF : LAB_CONF;
-}
-
-/* The folder, to be freed; NULL after a complaint. */
-static char *find_run_dir(const struct status_options *options)
-{
-    struct settings settings;
-    struct cfg_errors errors = {0};
-    char *run_dir = NULL;
-
-    if (options->run_dir) {
-        return xstrdup(options->run_dir);
-    }
-    if (settings_parse_file(options->config ? options->config : find_config(), &settings, &errors) == RC_OK) {
-        run_dir = xstrdup(settings.run_dir);
-    }
-    for (size_t i = 0; i < errors.num; i++) {
-        fprintf(stderr, "tsa status: %s\n", errors.list[i]);
-    }
-    if (!run_dir && !options->config && access(SYSTEM_CONF, F_OK) != 0) {
-        fprintf(stderr, "tsa status: nor is there %s here; say which one: -c FILE or --run DIR\n", LAB_CONF);
-    }
-    settings_clear(&settings);
-    cfg_errors_clear(&errors);
-    return run_dir;
-}
 
 /* ---- for people ---- */
 
@@ -69,19 +35,47 @@ static long long number_of(const json_t *object, const char *name)
     return (long long)json_integer_value(json_object_get(object, name));
 }
 
+static void print_addresses(const json_t *status, const char *name, const char *what, const char **comma)
+{
+    const json_t *address;
+    size_t i;
+
+    json_array_foreach(json_object_get(status, name), i, address)
+    {
+        printf("%s %s%s", *comma, json_string_value(address), what);
+        *comma = ",";
+    }
+}
+
+/* The last reload, where it went wrong: then the configuration is not what runs. */
+static void print_reload(const json_t *status)
+{
+    const json_t *last = json_object_get(status, "reload"), *ok = json_object_get(last, "ok");
+    const json_t *generation = json_object_get(status, "generation");
+    const char *reason = json_string_value(json_array_get(json_object_get(last, "lines"), 0));
+
+    printf("serving  generation %lld since %s\n", number_of(generation, "number"),
+           text_of(generation, "since"));
+    if (json_is_true(json_object_get(last, "running"))) {
+        printf("reload   is running\n");
+    } else if (json_is_true(ok)) {
+        printf("reload   done %s\n", text_of(last, "at"));
+    } else if (json_is_false(ok)) {
+        printf("reload   refused %s: %s\n", text_of(last, "at"), reason ? reason : "-");
+    }
+}
+
 static void print_state(const json_t *status)
 {
-    const json_t *listen = json_object_get(status, "listen");
     const char *comma = "";
 
     printf("%-8s", text_of(status, "state"));
     if (json_is_string(json_object_get(status, "reason_text"))) {
         printf(" %s;", text_of(status, "reason_text"));
     }
-    for (size_t i = 0; i < json_array_size(listen); i++) {
-        printf("%s %s", comma, json_string_value(json_array_get(listen, i)));
-        comma = ",";
-    }
+    print_addresses(status, "listen", "", &comma);
+    print_addresses(status, "tls", " (TLS)", &comma);
+    print_addresses(status, "metrics", " (metrics)", &comma);
     printf("\nprocess  %lld since %s, tsa %s, %s\n", number_of(status, "pid"), text_of(status, "started"),
            text_of(status, "version"), text_of(status, "configuration"));
 }
@@ -135,8 +129,12 @@ static void print_lists(const json_t *status)
     }
     json_array_foreach(json_object_get(status, "roles"), i, one)
     {
-        printf("%-8s process %lld, %s, starts: %lld\n", text_of(one, "role"), number_of(one, "pid"),
-               json_is_true(json_object_get(one, "ready")) ? "ready" : "not ready", number_of(one, "starts"));
+        const char *stage = text_of(one, "stage");
+        const bool plain = strcmp(stage, "serving") == 0;
+
+        printf("%-8s process %lld, %s, starts: %lld%s%s\n", text_of(one, "role"), number_of(one, "pid"),
+               json_is_true(json_object_get(one, "ready")) ? "ready" : "not ready", number_of(one, "starts"),
+               plain ? "" : ", ", plain ? "" : stage);
     }
 }
 
@@ -148,13 +146,14 @@ static int show(const struct wbuf *answer, bool as_json)
     const bool ready = json_is_true(json_object_get(status, "ready"));
 
     if (!status) {
-        fprintf(stderr, "tsa status: the authority's answer can not be understood\n");
+        fprintf(stderr, COMMAND ": the authority's answer can not be understood\n");
         return EX_SOFTWARE;
     }
     if (as_json) {
         printf("%.*s", (int)answer->len, (const char *)answer->data);
     } else {
         print_state(status);
+        print_reload(status);
         print_work(status);
         print_lists(status);
     }
@@ -169,14 +168,11 @@ static int ask(const char *run_dir, bool as_json)
     enum rc rc;
 
     wbuf_init(&answer, ANSWER_MAX);
-    rc = control_request(run_dir, CONTROL_STATUS, &answer);
+    rc = control_request(run_dir, CONTROL_STATUS, CONTROL_QUICK_S, &answer);
     if (rc == RC_OK && answer.len) {
         code = show(&answer, as_json);
-    } else if (rc == RC_NOT_FOUND) {
-        fprintf(stderr, "tsa status: no authority answers in %s: %s\n", run_dir,
-                errno == ECONNREFUSED ? "it is not running any more" : strerror(errno));
     } else {
-        fprintf(stderr, "tsa status: the authority in %s does not answer\n", run_dir);
+        run_dir_complain(COMMAND, run_dir, rc);
     }
     wbuf_clear(&answer);
     return code;
@@ -185,7 +181,8 @@ static int ask(const char *run_dir, bool as_json)
 static int status(void *arg)
 {
     const struct status_options *options = arg;
-    char *run_dir = find_run_dir(options);
+    bool faulty;
+    char *run_dir = run_dir_find(COMMAND, &options->where, &faulty);
     const int code = run_dir ? ask(run_dir, options->json) : EX_CONFIG;
 
     free(run_dir);
@@ -196,12 +193,12 @@ static const struct cmd_option status_table[] = {
     {.name = "config",
      .letter = 'c',
      .type = CMD_TEXT,
-     .offset = offsetof(struct status_options, config),
+     .offset = offsetof(struct status_options, where.config),
      .argument = "FILE",
-     .help = "its configuration (default: " SYSTEM_CONF ", else " LAB_CONF ")"},
+     .help = "its configuration (default: " RUN_DIR_SYSTEM_CONF ", else " RUN_DIR_LAB_CONF ")"},
     {.name = "run",
      .type = CMD_TEXT,
-     .offset = offsetof(struct status_options, run_dir),
+     .offset = offsetof(struct status_options, where.run_dir),
      .argument = "DIR",
      .help = "its run_dir, instead of looking it up in the configuration"},
     {.name = "json",

@@ -156,7 +156,7 @@ static bool find_net_url(const struct listeners *listeners, char out[LISTENERS_U
         struct address address;
         char text[ADDRESS_TEXT_MAX];
 
-        if (reachable(&listeners->list[i].address, &address)) {
+        if (listeners->list[i].kind == LISTENER_PLAIN && reachable(&listeners->list[i].address, &address)) {
             (void)snprintf(out, LISTENERS_URL_MAX, "http://%s/", address_text(&address, text));
             return true;
         }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -19,14 +20,17 @@
 #include "tsa/base/mem.h"
 #include "tsa/base/now.h"
 #include "tsa/base/safefile.h"
+#include "tsa/parent/check_tls.h"
+#include "tsa/parent/record_dir.h"
 #include "tsa/role/inherit.h"
 #include "tsa/role/jail.h"
 
-#define CERTS_MAX     (1u << 20)
-#define DISK_NEEDED   (64ULL << 20)
-#define DISK_WISHED   (1ULL << 30)
-#define FDS_OF_A_ROLE 8 /* beside units and fronts */
-#define EXAMPLE_ARC   "2.999."
+#define CERTS_MAX      (1u << 20)
+#define DISK_NEEDED    (64ULL << 20)
+#define DISK_WISHED    (1ULL << 30)
+#define FDS_OF_A_ROLE  8  /* beside units, fronts and listeners */
+#define FDS_OF_A_FRONT 64 /* beside connections */
+#define EXAMPLE_ARC    "2.999."
 
 /* What the checks of a unit share. */
 struct look {
@@ -210,6 +214,36 @@ static bool check_folder(const char *setting, const char *path, struct check_rep
     return good;
 }
 
+/* What a start would refuse to give away; a folder that is still to be made holds nothing. */
+static void check_record_dir(const struct settings *settings, struct check_report *report)
+{
+    const int dir = open(settings->ledger.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char why[RECORD_DIR_WHY_MAX];
+    bool wanted;
+
+    if (dir < 0) {
+        return;
+    }
+    /* An account that is not there has been told of. */
+    if (record_dir_judge(dir, settings, &wanted, why) == RC_IO) {
+        cfg_errors_add(&report->errors, "ledger.dir: %s", why);
+    }
+    (void)close(dir);
+}
+
+static void check_files(const struct settings *settings, struct check_report *report)
+{
+    const unsigned long long wanted = (unsigned long long)settings->limits.connections + FDS_OF_A_FRONT;
+    struct rlimit limit;
+
+    if (geteuid() != 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < wanted) {
+        cfg_errors_add(&report->warnings,
+                       "limits.connections is %lld, but only %llu files may be open here: raise that limit "
+                       "(LimitNOFILE= of systemd, ulimit -Hn) or lower this one",
+                       (long long)settings->limits.connections, (unsigned long long)limit.rlim_max);
+    }
+}
+
 static void check_disk(const char *path, struct check_report *report)
 {
     char *there = existing(path);
@@ -246,8 +280,9 @@ static void check_user(const char *setting, const char *user, struct check_repor
 
 static void check_machine(const struct settings *settings, struct check_report *report)
 {
-    const size_t num_fds =
-        3 * settings_num_units(settings) + (size_t)settings->fronts + settings->listen.num + FDS_OF_A_ROLE;
+    const size_t num_fds = 3 * settings_num_units(settings) + (size_t)settings->fronts +
+                           settings->listen.num + settings->tls.listen.num + settings->metrics.listen.num +
+                           FDS_OF_A_ROLE;
 
     if (geteuid() == 0) {
         check_user("front", settings->users.front, report);
@@ -257,7 +292,9 @@ static void check_machine(const struct settings *settings, struct check_report *
     (void)check_folder("run_dir", settings->run_dir, report);
     if (check_folder("ledger.dir", settings->ledger.dir, report)) {
         check_disk(settings->ledger.dir, report);
+        check_record_dir(settings, report);
     }
+    check_files(settings, report);
     if (num_fds > INHERIT_MAX) {
         cfg_errors_add(&report->errors, "%zu units and %lld fronts are too many together",
                        settings_num_units(settings), (long long)settings->fronts);
@@ -279,6 +316,7 @@ enum rc check_configuration(const char *path, bool with_keys, struct settings *s
     for (size_t i = 0; i < settings_num_units(settings); i++) {
         check_unit(settings_unit(settings, i), with_keys, report);
     }
+    check_tls(settings, report);
     check_machine(settings, report);
     return report->errors.num ? RC_CONFIG : RC_OK;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Everything that can be known to be wrong before a socket is bound: settings, certificates and their rules, keys, accounts, folders,
- * disk, clock. All findings are told at once. `tsa check` prints them; a start refuses on errors and logs warnings; SIGHUP uses it to look at
- * a changed file.
+ * disk, clock. All findings are told at once. `tsa check` prints them; a start and a reload refuse on errors and log warnings.
  */
 #ifndef TSA_PARENT_CHECK_H
 #define TSA_PARENT_CHECK_H

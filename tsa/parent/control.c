@@ -26,22 +26,25 @@
 #define BACKLOG      16
 #define CLIENT_S     3 /* for a client to ask, and to take its answer */
 #define FACTS_S      1 /* for the issuer to say what it knows */
-#define REQUEST_S    5
+#define PAUSE_S      1 /* where no descriptor is left to accept with */
 #define READ_CHUNK   4096
 
 struct control_client {
     struct control *control;
     struct bufferevent *stream; /* NULL: a free place */
     struct event *timer;        /* until the answer must be known */
-    uint64_t id;                /* 0: nothing asked yet */
+    uint64_t id;                /* of the question for facts; 0: none */
+    uint64_t reload;            /* that it waits for; 0: none */
+    uint64_t since;             /* counts clients, in the order in which they came */
+    bool has_asked;
 };
 
 struct control {
     struct control_source source;
     struct event_base *base;
-    struct event *on_accept;
+    struct event *on_accept, *on_pause;
     int fd, run_dir;
-    uint64_t last_id;
+    uint64_t last_id, num_clients;
     struct control_client clients[CONTROL_MAX_CLIENTS];
 };
 
@@ -57,6 +60,15 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     accept_one(arg);
+}
+
+static void on_pause(evutil_socket_t fd, short what, void *arg)
+{
+    const struct control *control = arg;
+
+    (void)fd;
+    (void)what;
+    (void)event_add(control->on_accept, NULL);
 }
 
 static void on_read(struct bufferevent *stream, void *arg)
@@ -91,19 +103,31 @@ static void drop_client(struct control_client *client)
 {
     bufferevent_free(client->stream);
     event_free(client->timer);
-    client->stream = NULL;
-    client->timer = NULL;
-    client->id = 0;
+    *client = (struct control_client){.control = client->control};
 }
 
-static struct control_client *free_place(struct control *control)
+/* Whoever has asked nothing gives way first, the one that came first of them. */
+static bool gives_way_before(const struct control_client *a, const struct control_client *b)
 {
+    return a->has_asked != b->has_asked ? !a->has_asked : a->since < b->since;
+}
+
+static struct control_client *make_place(struct control *control)
+{
+    struct control_client *found = &control->clients[0];
+
     for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
-        if (!control->clients[i].stream) {
-            return &control->clients[i];
+        struct control_client *client = &control->clients[i];
+
+        if (!client->stream) {
+            return client;
+        }
+        if (gives_way_before(client, found)) {
+            found = client;
         }
     }
-    return NULL;
+    drop_client(found);
+    return found;
 }
 
 static bool take_client(struct control_client *client, int fd)
@@ -123,26 +147,42 @@ static bool take_client(struct control_client *client, int fd)
     return true;
 }
 
+/* A connection that can not be accepted stays in the queue, and would be told of again and again. */
+static void pause_accepting(struct control *control)
+{
+    const struct timeval pause = {.tv_sec = PAUSE_S};
+
+    (void)event_del(control->on_accept);
+    (void)event_add(control->on_pause, &pause);
+}
+
 static void accept_one(struct control *control)
 {
     const int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    struct control_client *client = fd >= 0 ? free_place(control) : NULL;
+    struct control_client *client;
 
-    if (client) {
-        *client = (struct control_client){.control = control};
+    if (fd < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+            pause_accepting(control);
+        }
+        return;
     }
-    if (fd >= 0 && (!client || !take_client(client, fd))) {
-        if (client && client->timer) {
+    client = make_place(control);
+    *client = (struct control_client){.control = control, .since = ++control->num_clients};
+    if (!take_client(client, fd)) {
+        if (client->timer) {
             event_free(client->timer);
         }
+        *client = (struct control_client){.control = control};
         (void)close(fd);
     }
 }
 
-static void write_json(struct control_client *client, json_t *object)
+static void write_text(struct control_client *client, const json_t *object)
 {
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
 
+    client->id = client->reload = 0;
     bufferevent_setcb(client->stream, NULL, on_written, on_event, client);
     (void)event_del(client->timer);
     if (text) {
@@ -151,6 +191,11 @@ static void write_json(struct control_client *client, json_t *object)
         drop_client(client);
     }
     free(text);
+}
+
+static void write_json(struct control_client *client, json_t *object)
+{
+    write_text(client, object);
     json_decref(object);
 }
 
@@ -161,7 +206,7 @@ static void answer_client(struct control_client *client, const struct facts *fac
     write_json(client, source->build(source->arg, facts));
 }
 
-static void ask_for(struct control_client *client)
+static void ask_status(struct control_client *client)
 {
     const struct timeval patience = {.tv_sec = FACTS_S};
     struct control *control = client->control;
@@ -172,6 +217,44 @@ static void ask_for(struct control_client *client)
     } else {
         answer_client(client, NULL);
     }
+}
+
+static void ask_reload(struct control_client *client)
+{
+    const struct control_source *source = &client->control->source;
+
+    client->reload = source->reload(source->arg);
+    if (!client->reload) {
+        write_json(client, json_pack("{s:b,s:[s]}", "ok", 0, "lines", "the authority is about to stop"));
+    }
+}
+
+static void ask_reload_soon(struct control_client *client)
+{
+    ask_reload(client);
+    if (client->reload) {
+        write_json(client, json_pack("{s:b,s:[]}", "ok", 1, "lines"));
+    }
+}
+
+static void take_request(struct control_client *client, const char *line)
+{
+    static const struct {
+        const char *request;
+        void (*ask)(struct control_client *client);
+    } requests[] = {
+        {CONTROL_STATUS, ask_status},
+        {CONTROL_RELOAD, ask_reload},
+        {CONTROL_RELOAD_ASK, ask_reload_soon},
+    };
+
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        if (strcmp(line, requests[i].request) == 0) {
+            requests[i].ask(client);
+            return;
+        }
+    }
+    write_json(client, json_pack("{s:s}", "error", "unknown request"));
 }
 
 static void hear_client(struct control_client *client)
@@ -187,11 +270,8 @@ static void hear_client(struct control_client *client)
         return;
     }
     (void)bufferevent_disable(client->stream, EV_READ);
-    if (strcmp(line, CONTROL_STATUS) == 0) {
-        ask_for(client);
-    } else {
-        write_json(client, json_pack("{s:s}", "error", "unknown request"));
-    }
+    client->has_asked = true;
+    take_request(client, line);
     free(line);
 }
 
@@ -201,6 +281,15 @@ void control_answer(struct control *control, uint64_t id, const struct facts *fa
         if (control->clients[i].stream && control->clients[i].id == id) {
             answer_client(&control->clients[i], facts);
             return;
+        }
+    }
+}
+
+void control_answer_reload(struct control *control, uint64_t number, const json_t *answer)
+{
+    for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
+        if (control->clients[i].stream && control->clients[i].reload == number) {
+            write_text(&control->clients[i], answer);
         }
     }
 }
@@ -235,8 +324,9 @@ struct control *control_open(struct event_base *base, int run_dir, const struct 
     control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (control->fd >= 0 && bind_private(control->fd, run_dir)) {
         control->on_accept = event_new(base, control->fd, EV_READ | EV_PERSIST, on_accept, control);
+        control->on_pause = evtimer_new(base, on_pause, control);
     }
-    if (control->on_accept && event_add(control->on_accept, NULL) == 0) {
+    if (control->on_accept && control->on_pause && event_add(control->on_accept, NULL) == 0) {
         return control;
     }
     control_close(control);
@@ -259,6 +349,9 @@ void control_close(struct control *control)
         event_free(control->on_accept);
         (void)unlinkat(control->run_dir, SOCKET_NAME, 0);
     }
+    if (control->on_pause) {
+        event_free(control->on_pause);
+    }
     if (control->fd >= 0) {
         (void)close(control->fd);
     }
@@ -268,9 +361,9 @@ void control_close(struct control *control)
 
 /* ---- the other side ---- */
 
-static int connect_in(const char *run_dir)
+static int connect_in(const char *run_dir, int seconds)
 {
-    const struct timeval patience = {.tv_sec = REQUEST_S};
+    const struct timeval patience = {.tv_sec = seconds};
     const int folder = open(run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     const int fd = folder >= 0 ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
     struct sockaddr_un address;
@@ -307,9 +400,9 @@ static enum rc read_to_end(int fd, struct wbuf *out)
     return wbuf_rc(out);
 }
 
-enum rc control_request(const char *run_dir, const char *request, struct wbuf *out)
+enum rc control_request(const char *run_dir, const char *request, int seconds, struct wbuf *out)
 {
-    const int fd = connect_in(run_dir);
+    const int fd = connect_in(run_dir, seconds);
     const size_t len = strlen(request);
     enum rc rc = RC_IO;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The control socket, run_dir/control: one line asks, one line of JSON answers, then the connection ends. Only its owner can reach it. Asked
- * badly or slowly, it closes; it can start nothing.
+ * badly or slowly, it closes; who says nothing gives way to who comes.
  */
 #ifndef TSA_PARENT_CONTROL_H
 #define TSA_PARENT_CONTROL_H
@@ -14,14 +14,20 @@
 
 #define CONTROL_MAX_CLIENTS 16
 #define CONTROL_STATUS      "status"
+#define CONTROL_RELOAD      "reload"      /* answered when it is done */
+#define CONTROL_RELOAD_ASK  "reload-soon" /* answered at once */
+#define CONTROL_QUICK_S     5             /* for what is answered at once */
+#define CONTROL_RELOAD_S    60
 
 struct control;
 
 /* The one that knows. ask is called for a status: it must lead to control_answer with the same id, soon or later; false: answer at once. build makes the
- * answer, with what is known by then. */
+ * answer, with what is known by then. reload takes the request for a reload and returns its number, with which control_answer_reload follows later; 0: it
+ * can not be (any more). */
 struct control_source {
     bool (*ask)(void *arg, uint64_t id);
     json_t *(*build)(void *arg, const struct facts *facts);
+    uint64_t (*reload)(void *arg);
     void *arg;
 };
 
@@ -32,8 +38,11 @@ void control_close(struct control *control);
 /* control_answer answers whoever waits for id with what build makes of facts. */
 void control_answer(struct control *control, uint64_t id, const struct facts *facts);
 
-/* control_request is the other side: it asks the authority that runs with that folder, and appends the answer. Blocks for at most 5 s.
- * RC_NOT_FOUND: nothing runs there (errno); RC_IO. */
-enum rc control_request(const char *run_dir, const char *request, struct wbuf *out) MUST_CHECK;
+/* control_answer_reload answers all who wait for the reload of that number. */
+void control_answer_reload(struct control *control, uint64_t number, const json_t *answer);
+
+/* control_request is the other side: it asks the authority that runs with that folder, and appends the answer. Blocks for at most that many
+ * seconds. RC_NOT_FOUND: nothing runs there (errno); RC_IO. */
+enum rc control_request(const char *run_dir, const char *request, int seconds, struct wbuf *out) MUST_CHECK;
 
 #endif

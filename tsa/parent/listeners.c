@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opening what the fronts accept on. IPv6 sockets take IPv6 alone, so that "0.0.0.0:3161" and "[::]:3161" can stand side by side.
+ * Opening what the fronts accept on. IPv6 sockets take IPv6 alone, so that "0.0.0.0:3161" and "[::]:3161" can stand side by side. What is bound
+ * already is known by the address that was asked for, so that "any free port" stays the port that it got.
  */
 #include "tsa/parent/listeners.h"
 
@@ -14,6 +15,17 @@
 
 #define FIRST_PASSED_FD 3    /* SD_LISTEN_FDS_START */
 #define SOCKET_MODE     0666 /* as open as a port */
+
+static const char *const kind_names[LISTENER_NUM_KINDS] = {
+    [LISTENER_PLAIN] = "listen",
+    [LISTENER_TLS] = "tls",
+    [LISTENER_METRICS] = "metrics",
+};
+
+const char *listener_kind_name(enum listener_kind kind)
+{
+    return kind_names[kind];
+}
 
 static enum rc fail(struct listeners *listeners, const char *what, const char *why)
 {
@@ -97,29 +109,96 @@ static bool open_bound(int fd, struct address *address)
     return address->sock.any.sa_family == AF_UNIX || getsockname(fd, &address->sock.any, &address->len) == 0;
 }
 
-static enum rc open_one(struct listeners *listeners, const char *text)
+static bool has_fd(const struct listeners *listeners, int fd)
 {
-    struct listener listener = {.fd = -1};
+    for (size_t i = 0; listeners && i < listeners->num; i++) {
+        if (listeners->list[i].fd == fd) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_same(const struct address *a, const struct address *b)
+{
+    return a->len == b->len && memcmp(&a->sock, &b->sock, a->len) == 0;
+}
+
+/* A change between "every address" and one of them needs the same port twice at once, which can not be. */
+static const char *own_way(const struct listeners *before, const struct address *address)
+{
+    for (size_t i = 0; before && i < before->num; i++) {
+        const struct address *own = &before->list[i].address;
+
+        if (own->sock.any.sa_family == address->sock.any.sa_family &&
+            address->sock.any.sa_family != AF_UNIX && own->sock.v4.sin_port == address->sock.v4.sin_port) {
+            return "this authority itself listens on that port, with another address: take that one away by "
+                   "a "
+                   "first reload, or stop it and start it again";
+        }
+    }
+    return NULL;
+}
+
+static enum rc bind_one(struct listeners *listeners, const struct listeners *before, const char *text,
+                        struct listener *out)
+{
     const char *why;
+
+    out->fd = socket(out->wanted.sock.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (out->fd < 0) {
+        return fail(listeners, text, strerror(errno));
+    }
+    out->address = out->wanted;
+    if (open_bound(out->fd, &out->address)) {
+        return RC_OK;
+    }
+    why = errno == EADDRINUSE ? own_way(before, &out->wanted) : NULL;
+    (void)fail(listeners, text, why ? why : advice(&out->wanted));
+    (void)close(out->fd);
+    return RC_IO;
+}
+
+/* Each socket that is there stands for one wish. */
+static const struct listener *find_open(const struct listeners *listeners, const struct listeners *before,
+                                        const struct address *wanted)
+{
+    for (size_t i = 0; before && i < before->num; i++) {
+        const struct listener *one = &before->list[i];
+
+        if (!one->is_passed && is_same(&one->wanted, wanted) && !has_fd(listeners, one->fd)) {
+            return one;
+        }
+    }
+    return NULL;
+}
+
+static enum rc open_one(struct listeners *listeners, const struct listeners *before, const char *text,
+                        enum listener_kind kind)
+{
+    struct listener listener = {.kind = kind};
+    const struct listener *open;
+    const char *why;
+    enum rc rc = RC_OK;
 
     if (listeners->num == LISTENERS_MAX) {
         return fail(listeners, text, "too many addresses");
     }
-    if (address_parse(text, &listener.address, &why) != RC_OK) {
+    if (address_parse(text, &listener.wanted, &why) != RC_OK) {
         (void)fail(listeners, text, why);
         return RC_CONFIG;
     }
-    listener.fd = socket(listener.address.sock.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (listener.fd < 0) {
-        return fail(listeners, text, strerror(errno));
+    open = find_open(listeners, before, &listener.wanted);
+    if (open) {
+        listener = *open;
+        listener.kind = kind;
+    } else {
+        rc = bind_one(listeners, before, text, &listener);
     }
-    if (!open_bound(listener.fd, &listener.address)) {
-        (void)fail(listeners, text, advice(&listener.address));
-        (void)close(listener.fd);
-        return RC_IO;
+    if (rc == RC_OK) {
+        listeners->list[listeners->num++] = listener;
     }
-    listeners->list[listeners->num++] = listener;
-    return RC_OK;
+    return rc;
 }
 
 /* ---- sockets that systemd has passed ---- */
@@ -140,8 +219,38 @@ static bool is_listening_stream(int fd)
            getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
 }
 
-static enum rc take_passed(struct listeners *listeners, int fd)
+/* The field of that index of names that colons hold apart; its length 0 where there is none. */
+static const char *name_of(const char *names, size_t index, size_t *out_len)
 {
+    while (names && index-- > 0) {
+        names = strchr(names, ':');
+        names = names ? names + 1 : NULL;
+    }
+    *out_len = names ? strcspn(names, ":") : 0;
+    return names;
+}
+
+/* FileDescriptorName= of the socket unit says what it is for; any other name is plain HTTP. */
+static enum listener_kind passed_kind(size_t index)
+{
+    static const struct {
+        const char *name;
+        enum listener_kind kind;
+    } kinds[] = {{"https", LISTENER_TLS}, {"tls", LISTENER_TLS}, {"metrics", LISTENER_METRICS}};
+    size_t len;
+    const char *name = name_of(getenv("LISTEN_FDNAMES"), index, &len);
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (len == strlen(kinds[i].name) && memcmp(name, kinds[i].name, len) == 0) {
+            return kinds[i].kind;
+        }
+    }
+    return LISTENER_PLAIN;
+}
+
+static enum rc take_passed(struct listeners *listeners, size_t index)
+{
+    const int fd = FIRST_PASSED_FD + (int)index;
     struct listener *listener = &listeners->list[listeners->num];
     char name[40];
 
@@ -149,7 +258,7 @@ static enum rc take_passed(struct listeners *listeners, int fd)
     if (!is_listening_stream(fd)) {
         return fail(listeners, name, "it is not a listening stream socket (ListenStream=, Accept=no)");
     }
-    *listener = (struct listener){.fd = fd, .is_passed = true};
+    *listener = (struct listener){.fd = fd, .kind = passed_kind(index), .is_passed = true};
     listener->address.len = sizeof(listener->address.sock);
     if (getsockname(fd, &listener->address.sock.any, &listener->address.len) != 0 ||
         fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) != 0) {
@@ -167,34 +276,74 @@ static enum rc take_all_passed(struct listeners *listeners, size_t num)
         return fail(listeners, "the passed sockets", "there are more than 32");
     }
     for (size_t i = 0; rc == RC_OK && i < num; i++) {
-        rc = take_passed(listeners, FIRST_PASSED_FD + (int)i);
+        rc = take_passed(listeners, i);
     }
     return rc;
 }
 
 /* ---- all ---- */
 
-enum rc listeners_open(struct listeners *listeners, const struct cfg_strings *addresses)
+static void keep_passed(struct listeners *listeners, const struct listeners *before)
 {
-    const size_t passed = num_passed();
-    enum rc rc;
-
-    *listeners = (struct listeners){0};
-    rc = passed ? take_all_passed(listeners, passed) : RC_OK;
-    for (size_t i = 0; rc == RC_OK && !passed && i < addresses->num; i++) {
-        rc = open_one(listeners, addresses->list[i]);
+    for (size_t i = 0; i < before->num; i++) {
+        if (before->list[i].is_passed) {
+            listeners->list[listeners->num++] = before->list[i];
+        }
     }
-    if (rc != RC_OK) {
-        listeners_close(listeners);
+}
+
+bool listeners_has_passed(const struct listeners *listeners, enum listener_kind kind)
+{
+    for (size_t i = 0; i < listeners->num; i++) {
+        if (listeners->list[i].is_passed && listeners->list[i].kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum rc open_kind(struct listeners *listeners, const struct listeners_wanted *wanted,
+                         enum listener_kind kind)
+{
+    const struct cfg_strings *addresses = wanted->addresses[kind];
+    enum rc rc = RC_OK;
+
+    if (!addresses || listeners_has_passed(listeners, kind)) {
+        return RC_OK;
+    }
+    for (size_t i = 0; rc == RC_OK && i < addresses->num; i++) {
+        rc = open_one(listeners, wanted->before, addresses->list[i], kind);
     }
     return rc;
 }
 
-void listeners_close(struct listeners *listeners)
+enum rc listeners_open(struct listeners *listeners, const struct listeners_wanted *wanted)
+{
+    enum rc rc = RC_OK;
+
+    *listeners = (struct listeners){0};
+    if (wanted->before) {
+        keep_passed(listeners, wanted->before);
+    } else {
+        rc = take_all_passed(listeners, num_passed());
+    }
+    for (enum listener_kind kind = 0; rc == RC_OK && kind < LISTENER_NUM_KINDS; kind++) {
+        rc = open_kind(listeners, wanted, kind);
+    }
+    if (rc != RC_OK) {
+        listeners_close(listeners, wanted->before);
+    }
+    return rc;
+}
+
+void listeners_close(struct listeners *listeners, const struct listeners *kept)
 {
     for (size_t i = 0; i < listeners->num; i++) {
         const struct listener *one = &listeners->list[i];
 
+        if (has_fd(kept, one->fd)) {
+            continue;
+        }
         (void)close(one->fd);
         if (!one->is_passed && one->address.sock.any.sa_family == AF_UNIX) {
             (void)unlink(one->address.sock.local.sun_path);
@@ -217,18 +366,27 @@ static struct address reachable(const struct address *address)
     return to;
 }
 
+static const struct listener *find_tcp(const struct listeners *listeners, enum listener_kind kind)
+{
+    for (size_t i = 0; i < listeners->num; i++) {
+        if (listeners->list[i].kind == kind && listeners->list[i].address.sock.any.sa_family != AF_UNIX) {
+            return &listeners->list[i];
+        }
+    }
+    return NULL;
+}
+
 char *listeners_find_url(const struct listeners *listeners, char out[LISTENERS_URL_MAX])
 {
+    const struct listener *plain = find_tcp(listeners, LISTENER_PLAIN);
+    const struct listener *one = plain ? plain : find_tcp(listeners, LISTENER_TLS);
     char text[ADDRESS_TEXT_MAX];
 
     out[0] = 0;
-    for (size_t i = 0; i < listeners->num; i++) {
-        const struct address to = reachable(&listeners->list[i].address);
+    if (one) {
+        const struct address to = reachable(&one->address);
 
-        if (to.sock.any.sa_family != AF_UNIX) {
-            (void)snprintf(out, LISTENERS_URL_MAX, "http://%s/", address_text(&to, text));
-            break;
-        }
+        (void)snprintf(out, LISTENERS_URL_MAX, "http%s://%s/", plain ? "" : "s", address_text(&to, text));
     }
     return out;
 }

@@ -71,3 +71,10 @@ enum rc notify_send(const char *format, ...)
     }
     return send_datagram(&to, to_len, text, (size_t)len);
 }
+
+long notify_watchdog_ms(void)
+{
+    const char *pid = getenv("WATCHDOG_PID"), *us = getenv("WATCHDOG_USEC");
+
+    return us && (!pid || strtol(pid, NULL, 10) == getpid()) ? strtol(us, NULL, 10) / 1000 : 0;
+}

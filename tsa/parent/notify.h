@@ -12,4 +12,7 @@
  * address, RC_IO. */
 enum rc notify_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* notify_watchdog_ms tells how often the service manager wants to hear WATCHDOG=1 of this process at least; 0: it does not. */
+long notify_watchdog_ms(void);
+
 #endif

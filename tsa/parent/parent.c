@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The parent's run, from the configuration to the last child: everything that can fail without a socket first, then what it holds for the
- * roles, then the sockets, then the roles, then an event loop of signals, timers and the control socket.
+ * The parent's run, from the configuration to the last child: everything that can fail without a socket first, then the house and the first
+ * generation, then the sockets, then the roles, then an event loop of signals, a watch, and the control socket.
  */
 #include "tsa/parent/parent.h"
 
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <termios.h>
 #include <unistd.h>
@@ -22,31 +23,37 @@
 #include "tsa/parent/check.h"
 #include "tsa/parent/control.h"
 #include "tsa/parent/notify.h"
+#include "tsa/parent/reload.h"
 #include "tsa/parent/status.h"
-#include "tsa/parent/stock.h"
-#include "tsa/parent/supervise.h"
 
 #define EX_TAKEN 1
 
 #define NUM_SIGNALS 4
 
+#define WATCH_S        1
+#define NS_PER_US      1000
+#define NS_PER_MS      INT64_C(1000000)
+#define WATCHDOG_SHARE 3 /* of its time at most, until it is told again */
+
 struct parent {
     const struct parent_options *options;
-    struct settings settings;
-    char *text; /* of the configuration, as the roles read it */
-    struct stock stock;
-    struct listeners listeners;
+    struct house house;
+    struct generation *first; /* until it is started */
     struct event_base *base;
-    struct event *signals[NUM_SIGNALS];
+    struct event *signals[NUM_SIGNALS], *on_watch;
     struct supervise supervise;
+    struct reload *reload;
     struct control *control;
+    int64_t watchdog_ns; /* when the service manager was told last */
     struct gentime started;
     bool on_terminal, told_ready;
     int exit_code;
 };
 
 static void stop(struct parent *parent, int number);
-static void look_again(struct parent *parent);
+static void notify_ready(const struct parent *parent);
+static void reap(struct parent *parent);
+static void watch(struct parent *parent);
 static void tell_ready(struct parent *parent);
 static void end(struct parent *parent, int exit_code);
 
@@ -68,22 +75,32 @@ static void on_hangup(evutil_socket_t number, short what, void *arg)
     if (parent->on_terminal && tcgetattr(STDIN_FILENO, &state) != 0) {
         stop(parent, number);
     } else {
-        look_again(parent);
+        (void)reload_ask(parent->reload);
     }
 }
 
 static void on_child(evutil_socket_t number, short what, void *arg)
 {
-    struct parent *parent = arg;
-
     (void)number;
     (void)what;
-    supervise_reap(&parent->supervise);
+    reap(arg);
+}
+
+static void on_watch(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    watch(arg);
 }
 
 static void on_roles_ready(void *arg)
 {
     tell_ready(arg);
+}
+
+static void on_roles_changed(void *arg, const char *why)
+{
+    reload_take_change(((struct parent *)arg)->reload, why);
 }
 
 static void on_roles_stopped(void *arg)
@@ -119,9 +136,37 @@ static json_t *on_control_builds(void *arg, const struct facts *facts)
         .config = parent->options->config,
         .started = parent->started,
         .supervise = &parent->supervise,
+        .reload = parent->reload,
     };
 
     return status_build(&source, facts);
+}
+
+static uint64_t on_control_reloads(void *arg)
+{
+    struct parent *parent = arg;
+
+    return parent->supervise.stopping ? 0 : reload_ask(parent->reload);
+}
+
+static void on_reload_begin(void *arg)
+{
+    (void)arg;
+    log_notice("reload: looking at the configuration");
+    (void)notify_send("RELOADING=1\nMONOTONIC_USEC=%lld\nSTATUS=reloading\n",
+                      (long long)(now_mono_ns() / NS_PER_US));
+}
+
+static void on_reload_end(void *arg, uint64_t number)
+{
+    struct parent *parent = arg;
+    json_t *answer = status_reload_answer(parent->reload);
+
+    notify_ready(parent);
+    if (parent->control) {
+        control_answer_reload(parent->control, number, answer);
+    }
+    json_decref(answer);
 }
 
 static const struct {
@@ -152,7 +197,7 @@ static void stop(struct parent *parent, int number)
     }
     log_notice("SIG%s: stopping; what was received is answered first", sigabbrev_np(number));
     (void)notify_send("STOPPING=1\nSTATUS=stopping\n");
-    listeners_close(&parent->listeners);
+    reload_stop(parent->reload);
     supervise_stop(&parent->supervise);
 }
 
@@ -163,39 +208,56 @@ static void log_all(const struct cfg_errors *errors, void (*log)(const char *for
     }
 }
 
-/* SIGHUP looks, and says what would happen; nothing of what runs is changed. */
-static void look_again(struct parent *parent)
+static void reap(struct parent *parent)
 {
-    struct settings settings = {0};
-    struct check_report report;
-    const enum rc rc = check_configuration(parent->options->config, false, &settings, &report);
+    int status;
+    pid_t pid;
 
-    log_all(&report.errors, log_error);
-    log_all(&report.warnings, log_warning);
-    if (rc == RC_OK) {
-        log_notice("SIGHUP: %s is good; it takes effect at the next restart", parent->options->config);
-    } else {
-        log_error("SIGHUP: %s has errors, a restart would fail; what runs goes on unchanged",
-                  parent->options->config);
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (!supervise_take_end(&parent->supervise, pid, status)) {
+            (void)reload_take_end(parent->reload, pid, status);
+        }
     }
-    settings_clear(&settings);
-    check_report_clear(&report);
+}
+
+/* Once a second. The service manager hears that this loop turns; whether the roles do is this loop's work. */
+static void watch(struct parent *parent)
+{
+    const int64_t now = now_mono_ns(), period = notify_watchdog_ms() * NS_PER_MS;
+
+    supervise_watch(&parent->supervise);
+    if (period > 0 && now - parent->watchdog_ns >= period / WATCHDOG_SHARE) {
+        parent->watchdog_ns = now;
+        (void)notify_send("WATCHDOG=1\n");
+    }
+}
+
+static void notify_ready(const struct parent *parent)
+{
+    const struct generation *now = parent->supervise.now->generation;
+
+    if (parent->told_ready && !parent->supervise.stopping) {
+        (void)notify_send("READY=1\nSTATUS=ready, generation %u, %zu units, %zu addresses\n", now->number,
+                          settings_num_units(&now->settings), now->listeners.num);
+    }
 }
 
 static void tell_ready(struct parent *parent)
 {
+    static const char *const how[LISTENER_NUM_KINDS] = {
+        [LISTENER_PLAIN] = "", [LISTENER_TLS] = " (TLS)", [LISTENER_METRICS] = " (metrics)"};
+    const struct listeners *listeners = &parent->supervise.now->generation->listeners;
     char text[ADDRESS_TEXT_MAX];
-    const struct listeners *listeners = &parent->listeners;
 
     if (parent->told_ready) {
         return;
     }
     parent->told_ready = true;
     for (size_t i = 0; i < listeners->num; i++) {
-        log_notice("ready on %s", address_text(&listeners->list[i].address, text));
+        log_notice("ready on %s%s", address_text(&listeners->list[i].address, text),
+                   how[listeners->list[i].kind]);
     }
-    (void)notify_send("READY=1\nSTATUS=ready, %zu units, %zu addresses\n",
-                      settings_num_units(&parent->settings), listeners->num);
+    notify_ready(parent);
     if (parent->options->on_ready) {
         parent->options->on_ready(parent->options->arg, listeners);
     }
@@ -217,36 +279,39 @@ static int check(const char *path)
     return rc == RC_OK ? 0 : EX_CONFIG;
 }
 
-/* The roles read the same text, so that all of them mean the same configuration. */
-static int read_settings(struct parent *parent)
+static int complain(struct cfg_errors *errors, int code)
+{
+    log_all(errors, log_error);
+    cfg_errors_clear(errors);
+    return code;
+}
+
+static int read_configuration(struct parent *parent)
 {
     struct cfg_errors errors = {0};
-    enum rc rc = RC_CONFIG;
 
-    parent->text = settings_read_text(parent->options->config, &errors);
-    if (parent->text) {
-        rc = settings_parse(parent->options->config, parent->text, &parent->settings, &errors);
+    parent->first = generation_read(parent->options->config, &errors);
+    if (parent->first) {
+        parent->first->number = 1;
     }
-    log_all(&errors, log_error);
-    cfg_errors_clear(&errors);
-    return rc == RC_OK ? 0 : EX_CONFIG;
+    return complain(&errors, parent->first ? 0 : EX_CONFIG);
 }
 
 static int open_all(struct parent *parent)
 {
-    const struct cfg_strings *given = parent->options->listen;
-    enum rc rc = stock_open(&parent->stock, &parent->settings, parent->text);
+    struct generation *first = parent->first;
+    struct cfg_errors errors = {0};
+    enum rc rc = house_open(&parent->house, &first->settings);
 
     if (rc != RC_OK) {
-        log_error("%s", parent->stock.error);
+        log_error("%s", parent->house.error);
         return rc == RC_OVERLOADED ? EX_TAKEN : EX_CONFIG;
     }
-    rc = listeners_open(&parent->listeners, given && given->num ? given : &parent->settings.listen);
-    if (rc != RC_OK) {
-        log_error("%s", parent->listeners.error);
-        return EX_TAKEN;
+    if (generation_open_stock(first, &errors) != RC_OK) {
+        return complain(&errors, EX_CONFIG);
     }
-    return 0;
+    rc = generation_listen(first, parent->options->listen, NULL, &errors);
+    return complain(&errors, rc == RC_OK ? 0 : EX_TAKEN);
 }
 
 static bool open_signals(struct parent *parent)
@@ -262,26 +327,59 @@ static bool open_signals(struct parent *parent)
     return good;
 }
 
-static int open_loop(struct parent *parent)
+static bool open_watch(struct parent *parent)
+{
+    const struct timeval period = {.tv_sec = WATCH_S};
+
+    parent->on_watch = event_new(parent->base, -1, EV_PERSIST, on_watch, parent);
+    return parent->on_watch && event_add(parent->on_watch, &period) == 0;
+}
+
+static bool open_supervise(struct parent *parent)
 {
     const struct supervise_handlers handlers = {
         .on_ready = on_roles_ready,
         .on_facts = on_roles_facts,
+        .on_changed = on_roles_changed,
         .on_stopped = on_roles_stopped,
         .on_hopeless = on_roles_hopeless,
         .arg = parent,
     };
-    const struct control_source source = {.ask = on_control_asks, .build = on_control_builds, .arg = parent};
+    const struct reload_source source = {
+        .base = parent->base,
+        .config = parent->options->config,
+        .listen = parent->options->listen,
+        .supervise = &parent->supervise,
+        .on_begin = on_reload_begin,
+        .on_end = on_reload_end,
+        .arg = parent,
+    };
+
+    if (supervise_init(&parent->supervise, parent->base, &parent->house, &handlers) != RC_OK) {
+        return false;
+    }
+    parent->reload = reload_new(&source);
+    return parent->reload != NULL;
+}
+
+static int open_loop(struct parent *parent)
+{
+    const struct control_source source = {
+        .ask = on_control_asks,
+        .build = on_control_builds,
+        .reload = on_control_reloads,
+        .arg = parent,
+    };
 
     parent->base = event_base_new();
-    if (!parent->base || !open_signals(parent) ||
-        supervise_init(&parent->supervise, parent->base, &handlers) != RC_OK) {
+    if (!parent->base || !open_signals(parent) || !open_watch(parent) || !open_supervise(parent)) {
         log_error("can not make an event loop");
         return EX_SOFTWARE;
     }
-    parent->control = control_open(parent->base, parent->stock.run_dir, &source);
+    parent->control = control_open(parent->base, parent->house.run_dir, &source);
     if (!parent->control) {
-        log_error("can not make the control socket in %s: %s", parent->settings.run_dir, strerror(errno));
+        log_error("can not make the control socket in %s: %s", parent->first->settings.run_dir,
+                  strerror(errno));
         return EX_CONFIG;
     }
     return 0;
@@ -289,10 +387,7 @@ static int open_loop(struct parent *parent)
 
 static int serve(struct parent *parent)
 {
-    parent->supervise.settings = &parent->settings;
-    parent->supervise.stock = &parent->stock;
-    parent->supervise.listeners = &parent->listeners;
-    if (supervise_start(&parent->supervise) != RC_OK) {
+    if (supervise_start(&parent->supervise, &parent->first) != RC_OK) {
         return EX_SOFTWARE;
     }
     parent->exit_code = EX_SOFTWARE;
@@ -302,6 +397,7 @@ static int serve(struct parent *parent)
 
 static void clear(struct parent *parent)
 {
+    reload_free(parent->reload);
     supervise_clear(&parent->supervise);
     control_close(parent->control);
     for (size_t i = 0; i < NUM_SIGNALS; i++) {
@@ -309,13 +405,14 @@ static void clear(struct parent *parent)
             event_free(parent->signals[i]);
         }
     }
+    if (parent->on_watch) {
+        event_free(parent->on_watch);
+    }
     if (parent->base) {
         event_base_free(parent->base);
     }
-    listeners_close(&parent->listeners);
-    stock_close(&parent->stock);
-    settings_clear(&parent->settings);
-    free(parent->text);
+    generation_free(parent->first);
+    house_close(&parent->house);
     free(parent);
 }
 
@@ -324,7 +421,7 @@ static int run(struct parent *parent)
     int code = check(parent->options->config);
 
     if (code == 0) {
-        code = read_settings(parent);
+        code = read_configuration(parent);
     }
     if (code == 0) {
         code = open_all(parent);
@@ -348,7 +445,7 @@ int parent_run(const struct parent_options *options)
     parent->options = options;
     parent->started = now_real();
     parent->on_terminal = isatty(STDIN_FILENO);
-    parent->stock = (struct stock)STOCK_NONE;
+    parent->house = (struct house)HOUSE_NONE;
     (void)umask(0077);
     code = run(parent);
     if (code == 0) {

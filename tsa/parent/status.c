@@ -31,32 +31,92 @@ static json_t *time_json(struct gentime t)
 
 /* ---- what the parent knows ---- */
 
-static json_t *listen_json(const struct listeners *listeners)
+static json_t *listen_json(const struct listeners *listeners, enum listener_kind kind)
 {
     json_t *list = json_array();
     char text[ADDRESS_TEXT_MAX];
 
     for (size_t i = 0; i < listeners->num; i++) {
-        (void)json_array_append_new(list, json_string(address_text(&listeners->list[i].address, text)));
+        if (listeners->list[i].kind == kind) {
+            (void)json_array_append_new(list, json_string(address_text(&listeners->list[i].address, text)));
+        }
     }
     return list;
+}
+
+static void add_roles(json_t *list, const struct crew *crew, const char *stage)
+{
+    for (size_t i = 0; crew && i < crew->num; i++) {
+        const struct role *role = &crew->roles[i];
+        json_t *one;
+
+        if (role->leaving && !role->pid) {
+            continue;
+        }
+        one = json_object();
+        set(one, "role", json_string(role_name(role->kind)));
+        set(one, "pid", role->pid ? json_integer(role->pid) : json_null());
+        set(one, "ready", json_boolean(role->ready));
+        set(one, "starts", json_integer(role->num_starts));
+        set(one, "generation", json_integer(role->generation));
+        set(one, "stage", json_string(stage));
+        (void)json_array_append_new(list, one);
+    }
 }
 
 static json_t *roles_json(const struct supervise *supervise)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; i < supervise->num; i++) {
-        const struct role *role = &supervise->roles[i];
-        json_t *one = json_object();
+    add_roles(list, supervise->now, "serving");
+    add_roles(list, supervise->next, "coming");
+    add_roles(list, supervise->old, "leaving");
+    return list;
+}
 
-        set(one, "role", json_string(supervise_role_name(role->kind)));
-        set(one, "pid", role->pid ? json_integer(role->pid) : json_null());
-        set(one, "ready", json_boolean(role->ready));
-        set(one, "starts", json_integer(role->num_starts));
-        (void)json_array_append_new(list, one);
+static json_t *generation_json(const struct generation *generation)
+{
+    json_t *out = json_object();
+
+    set(out, "number", json_integer(generation->number));
+    set(out, "since", time_json(generation->since));
+    return out;
+}
+
+static json_t *lines_json(const struct reload_result *result)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < result->lines.num; i++) {
+        json_t *line = json_string(result->lines.list[i]);
+
+        (void)json_array_append_new(list, line ? line : json_string("(not in UTF-8)"));
     }
     return list;
+}
+
+static json_t *reload_json(const struct reload *reload)
+{
+    const struct reload_result *result = reload_result(reload);
+    json_t *out = json_object();
+    const bool any = result->at.sec != 0;
+
+    set(out, "running", json_boolean(reload_is_running(reload)));
+    set(out, "at", time_json(result->at));
+    set(out, "ok", any ? json_boolean(result->good) : json_null());
+    set(out, "lines", lines_json(result));
+    return out;
+}
+
+json_t *status_reload_answer(const struct reload *reload)
+{
+    const struct reload_result *result = reload_result(reload);
+    json_t *out = json_object();
+
+    set(out, "ok", json_boolean(result->good));
+    set(out, "lines", lines_json(result));
+    set(out, "generation", json_integer(result->generation));
+    return out;
 }
 
 /* The certificate out of the text that the roles have, which may no longer be what the file says. */
@@ -85,19 +145,19 @@ static json_t *certificate_json(int fd)
     return out;
 }
 
-static json_t *units_json(const struct supervise *supervise)
+static json_t *units_json(const struct generation *generation)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; i < settings_num_units(supervise->settings); i++) {
-        const struct settings_unit *unit = settings_unit(supervise->settings, i);
+    for (size_t i = 0; i < settings_num_units(&generation->settings); i++) {
+        const struct settings_unit *unit = settings_unit(&generation->settings, i);
         json_t *one = json_object();
 
         set(one, "name", json_string(unit->name));
         set(one, "policy", json_string(unit->policy));
         set(one, "rfc3161", json_boolean(unit->protocols & SETTINGS_RFC3161));
         set(one, "authenticode", json_boolean(unit->protocols & SETTINGS_AUTHENTICODE));
-        set(one, "certificate", certificate_json(supervise->stock->units[i].chain));
+        set(one, "certificate", certificate_json(generation->stock.units[i].chain));
         (void)json_array_append_new(list, one);
     }
     return list;
@@ -148,6 +208,7 @@ static void add_state(json_t *out, const struct supervise *supervise, const stru
 
 json_t *status_build(const struct status_source *source, const struct facts *facts)
 {
+    const struct generation *generation = source->supervise->now->generation;
     json_t *out = json_object();
 
     add_state(out, source->supervise, facts);
@@ -155,9 +216,13 @@ json_t *status_build(const struct status_source *source, const struct facts *fac
     set(out, "pid", json_integer(getpid()));
     set(out, "started", time_json(source->started));
     set(out, "configuration", json_string(source->config));
-    set(out, "listen", listen_json(source->supervise->listeners));
+    set(out, "listen", listen_json(&generation->listeners, LISTENER_PLAIN));
+    set(out, "tls", listen_json(&generation->listeners, LISTENER_TLS));
+    set(out, "metrics", listen_json(&generation->listeners, LISTENER_METRICS));
+    set(out, "generation", generation_json(generation));
+    set(out, "reload", reload_json(source->reload));
     set(out, "roles", roles_json(source->supervise));
-    set(out, "units", units_json(source->supervise));
+    set(out, "units", units_json(generation));
     if (facts) {
         add_facts(out, facts);
     }

@@ -11,8 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -30,7 +34,8 @@ struct world {
     char dir[40], run_dir[200];
     int run_fd;
     bool answers, issuer_there;
-    unsigned num_asked;
+    uint64_t reload; /* the number of the next one; 0: there is none */
+    unsigned num_asked, num_reloads;
 };
 
 static bool ask(void *arg, uint64_t id)
@@ -52,10 +57,18 @@ static json_t *build(void *arg, const struct facts *facts)
     return json_pack("{s:b,s:i}", "known", facts != NULL, "signers", facts ? (int)facts->num_signers : -1);
 }
 
+static uint64_t reload(void *arg)
+{
+    struct world *world = arg;
+
+    world->num_reloads++;
+    return world->reload;
+}
+
 static struct world *world_new(void)
 {
     static struct world world;
-    const struct control_source source = {.ask = ask, .build = build, .arg = &world};
+    const struct control_source source = {.ask = ask, .build = build, .reload = reload, .arg = &world};
 
     world = (struct world){.dir = "/tmp/tsa-control-XXXXXX"};
     assert_non_null(mkdtemp(world.dir));
@@ -87,8 +100,9 @@ static pid_t client(const struct world *world, const char *request, const char *
         bool same;
         enum rc rc;
 
+        (void)close_range(3, ~0U, 0); /* other connections must end when the parent ends them */
         wbuf_init(&out, 4096);
-        rc = control_request(world->run_dir, request, &out);
+        rc = control_request(world->run_dir, request, CONTROL_QUICK_S, &out);
         same = bytes_equal(wbuf_bytes(&out), bytes_str(expected));
         _exit(rc == RC_OK && same ? 0 : 1);
     }
@@ -183,13 +197,120 @@ static void test_many(void **state)
     world_free(world);
 }
 
+static void turn(struct world *world)
+{
+    const struct timeval turn_time = {.tv_usec = 10000};
+
+    (void)event_base_loopexit(world->base, &turn_time);
+    (void)event_base_dispatch(world->base);
+}
+
+static void wait_reloads(struct world *world, unsigned num)
+{
+    for (int i = 0; i < 500 && world->num_reloads < num; i++) {
+        turn(world);
+    }
+    assert_int_equal(world->num_reloads, num);
+}
+
+/* The answer comes with the number, to all who wait for that one, and to nobody else. */
+static void test_reload(void **state)
+{
+    struct world *world = world_new();
+    json_t *answer = json_pack("{s:b}", "ok", 1), *other = json_pack("{s:b}", "ok", 0);
+    pid_t first, second, third;
+
+    (void)state;
+    world->reload = 7;
+    assert_int_equal(run_until_end(world, client(world, "reload-soon", "{\"ok\":true,\"lines\":[]}\n")), 0);
+    first = client(world, "reload", "{\"ok\":true}\n");
+    second = client(world, "reload", "{\"ok\":true}\n");
+    wait_reloads(world, 3);
+    world->reload = 8;
+    third = client(world, "reload", "{\"ok\":false}\n");
+    wait_reloads(world, 4);
+    assert_int_equal(waitpid(first, NULL, WNOHANG), 0);
+    control_answer_reload(world->control, 7, answer);
+    assert_int_equal(run_until_end(world, first), 0);
+    assert_int_equal(run_until_end(world, second), 0);
+    assert_int_equal(waitpid(third, NULL, WNOHANG), 0);
+    control_answer_reload(world->control, 8, other);
+    assert_int_equal(run_until_end(world, third), 0);
+    world->reload = 0;
+    assert_int_equal(
+        run_until_end(world, client(world, "reload",
+                                    "{\"ok\":false,\"lines\":[\"the authority is about to stop\"]}\n")),
+        0);
+    json_decref(answer);
+    json_decref(other);
+    world_free(world);
+}
+
+static int connect_silent(const struct world *world)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/control", world->run_fd);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+/* Who says nothing does not keep others out, nor does it those who wait for an answer. */
+static void test_silent_ones_give_way(void **state)
+{
+    struct world *world = world_new();
+    json_t *answer = json_pack("{s:b}", "ok", 1);
+    int silent[CONTROL_MAX_CLIENTS + 4];
+    pid_t waiting;
+
+    (void)state;
+    world->reload = 7;
+    waiting = client(world, "reload", "{\"ok\":true}\n");
+    wait_reloads(world, 1);
+    for (size_t i = 0; i < CONTROL_MAX_CLIENTS + 4; i++) {
+        silent[i] = connect_silent(world);
+        turn(world);
+    }
+    assert_int_equal(run_until_end(world, client(world, "status", "{\"known\":false,\"signers\":-1}\n")), 0);
+    control_answer_reload(world->control, 7, answer);
+    assert_int_equal(run_until_end(world, waiting), 0);
+    for (size_t i = 0; i < CONTROL_MAX_CLIENTS + 4; i++) {
+        (void)close(silent[i]);
+    }
+    json_decref(answer);
+    world_free(world);
+}
+
+/* Without a descriptor to accept with the loop rests, and goes on when there is one again. */
+static void test_no_descriptor(void **state)
+{
+    struct world *world = world_new();
+    const int silent = connect_silent(world);
+    struct rlimit before, none;
+    const clock_t begin = clock();
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 1, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    for (int i = 0; i < 50; i++) {
+        turn(world);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(clock() - begin < CLOCKS_PER_SEC / 5);
+    assert_int_equal(run_until_end(world, client(world, "status", "{\"known\":false,\"signers\":-1}\n")), 0);
+    (void)close(silent);
+    world_free(world);
+}
+
 static void test_nobody(void **state)
 {
     struct wbuf out;
 
     (void)state;
     wbuf_init(&out, 100);
-    assert_int_equal(control_request("/tmp/there-is-no-such-folder", "status", &out), RC_NOT_FOUND);
+    assert_int_equal(control_request("/tmp/there-is-no-such-folder", "status", 1, &out), RC_NOT_FOUND);
     assert_int_equal(errno, ENOENT);
     wbuf_clear(&out);
 }
@@ -197,8 +318,11 @@ static void test_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answer),   cmocka_unit_test(test_facts), cmocka_unit_test(test_no_facts),
-        cmocka_unit_test(test_too_long), cmocka_unit_test(test_many),  cmocka_unit_test(test_nobody),
+        cmocka_unit_test(test_answer),        cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_no_facts),      cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_many),          cmocka_unit_test(test_nobody),
+        cmocka_unit_test(test_reload),        cmocka_unit_test(test_silent_ones_give_way),
+        cmocka_unit_test(test_no_descriptor),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opened once, at the start. The clock file is made anew each time: a record that a former boot left behind would carry times of another
+ * monotonic clock.
+ */
+#include "tsa/parent/house.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tsa/parent/record_dir.h"
+#include "tsa/role/clockpage.h"
+
+#define CLOCK_FILE  "clock"
+#define FOLDER_MODE 0700
+
+__attribute__((format(printf, 2, 3))) static enum rc fail(struct house *house, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(house->error, sizeof(house->error), format, args);
+    va_end(args);
+    return RC_IO;
+}
+
+static enum rc open_folder(struct house *house, const char *path, int *out_fd)
+{
+    if (mkdir(path, FOLDER_MODE) != 0 && errno != EEXIST) {
+        return fail(house, "can not make the folder %s: %s", path, strerror(errno));
+    }
+    *out_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return *out_fd >= 0 ? RC_OK : fail(house, "can not open the folder %s: %s", path, strerror(errno));
+}
+
+static enum rc lock_run_dir(struct house *house, const char *path)
+{
+    if (flock(house->run_dir, LOCK_EX | LOCK_NB) == 0) {
+        return RC_OK;
+    }
+    (void)fail(house, "%s is in use: another tsa runs with it (tsa status --run %s)", path, path);
+    return RC_OVERLOADED;
+}
+
+static enum rc make_clock(struct house *house, const char *run_dir)
+{
+    const bool gone = unlinkat(house->run_dir, CLOCK_FILE, 0) == 0 || errno == ENOENT;
+
+    if (gone) {
+        house->clock = openat(house->run_dir, CLOCK_FILE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        house->clock_readonly = openat(house->run_dir, CLOCK_FILE, O_RDONLY | O_CLOEXEC);
+    }
+    if (house->clock < 0 || house->clock_readonly < 0 || ftruncate(house->clock, CLOCKPAGE_FILE_SIZE) != 0) {
+        return fail(house, "can not make %s/" CLOCK_FILE ": %s", run_dir, strerror(errno));
+    }
+    return RC_OK;
+}
+
+static enum rc make_counters(struct house *house)
+{
+    house->counters = shared_create();
+    house->shared = house->counters >= 0 ? shared_map(house->counters) : NULL;
+    return house->shared ? RC_OK : fail(house, "can not keep counters in memory: %s", strerror(errno));
+}
+
+enum rc house_open(struct house *house, const struct settings *settings)
+{
+    enum rc rc;
+
+    *house = (struct house)HOUSE_NONE;
+    rc = open_folder(house, settings->run_dir, &house->run_dir);
+    if (rc == RC_OK) {
+        rc = lock_run_dir(house, settings->run_dir);
+    }
+    if (rc == RC_OK) {
+        rc = make_clock(house, settings->run_dir);
+    }
+    if (rc == RC_OK) {
+        rc = open_folder(house, settings->ledger.dir, &house->ledger);
+    }
+    if (rc == RC_OK && record_dir_hand_over(house->ledger, settings, house->error) != RC_OK) {
+        rc = RC_IO;
+    }
+    if (rc == RC_OK) {
+        rc = make_counters(house);
+    }
+    if (rc != RC_OK) {
+        house_close(house);
+    }
+    return rc;
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0) {
+        (void)close(*fd);
+    }
+    *fd = -1;
+}
+
+void house_close(struct house *house)
+{
+    if (house->shared) {
+        shared_unmap(house->shared);
+        house->shared = NULL;
+    }
+    close_fd(&house->counters);
+    close_fd(&house->ledger);
+    close_fd(&house->clock);
+    close_fd(&house->clock_readonly);
+    close_fd(&house->run_dir);
+}
+
+/* By what the path leads to, not by how it is written. */
+static void check_folder(int fd, const char *name, const char *path, struct cfg_errors *errors)
+{
+    struct stat now, wanted;
+
+    if (fstat(fd, &now) != 0 || stat(path, &wanted) != 0 || now.st_dev != wanted.st_dev ||
+        now.st_ino != wanted.st_ino) {
+        cfg_errors_add(errors,
+                       "%s: %s is not the folder that is in use; that can not change while it runs: stop it "
+                       "and start it again",
+                       name, path);
+    }
+}
+
+void house_check(const struct house *house, const struct settings *settings, struct cfg_errors *errors)
+{
+    check_folder(house->run_dir, "run_dir", settings->run_dir, errors);
+    check_folder(house->ledger, "ledger.dir", settings->ledger.dir, errors);
+}
+
+void house_name_units(const struct house *house, const struct settings *settings)
+{
+    const char *names[SETTINGS_MAX_UNITS];
+    const size_t num = settings_num_units(settings);
+
+    for (size_t i = 0; i < num; i++) {
+        names[i] = settings_unit(settings, i)->name;
+    }
+    shared_name_units(house->shared, names, num);
+}
+
+void house_give_clock(const struct house *house, struct spawn *spawn)
+{
+    spawn_add(spawn, "clock", house->clock);
+}
+
+void house_give_issuer(const struct house *house, struct spawn *spawn)
+{
+    spawn_add(spawn, "ledger", house->ledger);
+    spawn_add(spawn, "clock", house->clock_readonly);
+}
+
+void house_give_front(const struct house *house, struct spawn *spawn)
+{
+    spawn_add(spawn, "shared", house->counters);
+}

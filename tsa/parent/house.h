@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What belongs to the parent's whole life, whatever is reloaded: the run folder with its lock, the clock file, the folder of the record, and
+ * the counters that fronts share. A role of any generation gets these same ones.
+ */
+#ifndef TSA_PARENT_HOUSE_H
+#define TSA_PARENT_HOUSE_H
+
+#include "tsa/front/shared.h"
+#include "tsa/parent/spawn.h"
+#include "tsa/role/settings.h"
+
+struct house {
+    int run_dir; /* locked: one authority for one folder */
+    int ledger;
+    int clock; /* of the clock role; the issuer gets clock_readonly */
+    int clock_readonly;
+    int counters;          /* of the fronts */
+    struct shared *shared; /* the counters, mapped */
+    char error[400];       /* of the last failure */
+};
+
+#define HOUSE_NONE                                                                                           \
+    {                                                                                                        \
+        .run_dir = -1, .ledger = -1, .clock = -1, .clock_readonly = -1, .counters = -1                       \
+    } /* nothing open */
+
+/* house_open opens everything. Folders that are missing are made; as root the folder of the record is handed over to its account. RC_IO,
+ * RC_OVERLOADED (another authority uses run_dir): error says why, and everything is closed again. */
+enum rc house_open(struct house *house, const struct settings *settings) MUST_CHECK;
+void house_close(struct house *house);
+
+/* house_check tells, as errors, which folders of other settings are not those of this house: they can not change while it stands. */
+void house_check(const struct house *house, const struct settings *settings, struct cfg_errors *errors);
+
+/* house_name_units prepares the counters for these units: before fronts that serve them start. */
+void house_name_units(const struct house *house, const struct settings *settings);
+
+/* What a role gets of it. */
+void house_give_clock(const struct house *house, struct spawn *spawn);
+void house_give_issuer(const struct house *house, struct spawn *spawn);
+void house_give_front(const struct house *house, struct spawn *spawn);
+
+#endif
