@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tsa/base/log.h"
@@ -253,6 +254,7 @@ static void close_jail(const struct front *front)
         .shares_listeners = true,
     };
 
+    tzset(); /* libcrypto asks gmtime() about the dates of a client's certificate, which would open /etc/localtime */
     jail_close(&jail);
 }
 

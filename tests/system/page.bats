@@ -1,0 +1,138 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# What the authority shows of itself through each of its doors: the page over TLS names addresses of TLS, counters that have a listener are shown there
+# alone, and the access log says for whom a proxy asks and whose certificate a client has, with or without it.
+
+load lab
+
+setup_file() {
+    lab_start
+    lab_stop
+    make_certificates "$LAB"
+    cat >> "$LAB/tsa.conf" << EOF
+tls = {
+    listen = ( "127.0.0.1:0" );
+    certificate = "tls.pem";
+    key = "tls.key";
+    client_ca = "clients.pem";
+};
+metrics = { listen = ( "127.0.0.1:0" ); };
+clients = { proxies = ( "127.0.0.1" ); };
+log = { level = "notice"; };
+EOF
+    : > "$LAB.log/err"
+    lab_start
+    export HTTPS METRICS
+    HTTPS="https://$("$TSA" status -c "$LAB/tsa.conf" --json | jq -r '.tls[0]')/"
+    METRICS="http://$("$TSA" status -c "$LAB/tsa.conf" --json | jq -r '.metrics[0]')/"
+}
+teardown_file() { lab_stop; }
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    openssl ts -query -data "$LAB/root.pem" -sha256 -out q.tsq 2> /dev/null
+}
+
+# A server's certificate, an authority for clients, and a client's certificate of it.
+make_certificates() (
+    cd "$1" || exit 1
+    local ec="-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30"
+    # shellcheck disable=SC2086
+    {
+        openssl req -x509 $ec -keyout tls.key -out tls.pem -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1
+        openssl req -x509 $ec -keyout clients.key -out clients.pem -subj /CN=clients
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout client.key -out client.csr -subj "/CN=Build Farm 7"
+        openssl x509 -req -in client.csr -CA clients.pem -CAkey clients.key -days 30 -set_serial 7 -out client.pem
+    } 2> openssl.log || { cat openssl.log; exit 1; }
+)
+
+tls() { curl -sS --cacert "$LAB/tls.pem" "$@"; }
+
+stamp() { curl -sS --fail --cacert "$LAB/tls.pem" -H 'Content-Type: application/timestamp-query' --data-binary @q.tsq -o r.tsr "$@"; }
+
+# logged PATTERN: the last line of the access log that holds it; the line is written after the answer.
+logged() {
+    local tries=100
+    until grep 'msg=request' "$LAB.log/err" | grep -F -- "$1" > found; do
+        [ $((tries -= 1)) -gt 0 ] || { echo "not in the log: $1"; tail -n 5 "$LAB.log/err"; return 1; }
+        sleep 0.05
+    done
+    tail -n 1 found
+}
+
+@test "asked for over TLS, the page names addresses of TLS; else not" {
+    tls --fail -o page.html "$HTTPS"
+    grep -F "signtool timestamp /tr $HTTPS /td sha256" page.html
+    grep -F "tsclient stamp --tr $HTTPS " page.html
+    refute grep -F 'http://' page.html
+    curl -sS --fail -o page.html "$URL"
+    grep -F "signtool timestamp /tr $URL /td sha256" page.html
+    refute grep -F 'https://' page.html
+}
+
+@test "counters with a listener of their own are shown there alone" {
+    curl -sS --fail "${METRICS}metrics" > metrics
+    grep '^tsa_ready 1$' metrics
+    [ "$(curl -sS -o /dev/null -w '%{http_code}' "${URL}metrics")" = 404 ]
+    [ "$(tls -o /dev/null -w '%{http_code}' "${HTTPS}metrics")" = 404 ]
+    [ "$(curl -sS -o /dev/null -w '%{http_code}' "${METRICS}readyz")" = 200 ]
+    [ "$(curl -sS -o /dev/null -w '%{http_code}' "$METRICS")" = 404 ]
+    curl -sS --fail -o page.html "$URL"
+    refute grep -F 'href="/metrics"' page.html
+    grep -F 'href="/status.json"' page.html
+}
+
+@test "every door's connections and answers are in one sum" {
+    curl -sS --fail "${METRICS}metrics" > before
+    curl -sS -o /dev/null "${URL}healthz"
+    tls -o /dev/null "${HTTPS}healthz"
+    curl -sS --fail "${METRICS}metrics" > after
+    sum() { awk -v name="$1" '$1 == name { print $2 }' "$2"; }
+    [ "$(sum 'tsa_http_replies_total{status="200"}' after)" -ge $(($(sum 'tsa_http_replies_total{status="200"}' before) + 3)) ]
+    [ "$(sum tsa_connections_accepted_total after)" -ge $(($(sum tsa_connections_accepted_total before) + 3)) ]
+}
+
+@test "the access log: for whom a proxy asks" {
+    stamp -H 'X-Forwarded-For: 198.51.100.7' -A proxied "$URL"
+    run logged agent=proxied
+    [[ "$output" == *" client=198.51.100.7 via=127.0.0.1 method=POST target=/ status=200 "*" unit=lab protocol=rfc3161 result=ok serial="*" tls=no" ]]
+    stamp -A direct "$URL"
+    run logged agent=direct
+    [[ "$output" == *" client=127.0.0.1 via=- "* ]]
+}
+
+@test "the access log: TLS, and the name in the client's certificate" {
+    stamp -A bare "$HTTPS"
+    run logged agent=bare
+    [[ "$output" == *" certificate=- tls=yes" ]]
+    stamp -A known --cert "$LAB/client.pem" --key "$LAB/client.key" "$HTTPS"
+    run logged agent=known
+    [[ "$output" == *" certificate=\"Build Farm 7\" tls=yes" ]]
+}
+
+@test "a client's certificate that is no good ends the handshake, not the front" {
+    local front
+    front=$(lab_pid front)
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout s.key -out s.pem -subj /CN=stranger -days 3 2> log
+    faketime 2020-01-01 openssl x509 -req -in "$LAB/client.csr" -CA "$LAB/clients.pem" -CAkey "$LAB/clients.key" -days 3 -set_serial 8 -out old.pem 2> log
+    refute tls -o /dev/null --cert s.pem --key s.key "${HTTPS}healthz"
+    refute tls -o /dev/null --cert old.pem --key "$LAB/client.key" "${HTTPS}healthz"
+    tls --fail -o /dev/null --cert "$LAB/client.pem" --key "$LAB/client.key" "${HTTPS}healthz"
+    [ "$(lab_pid front)" = "$front" ]
+}
+
+@test "the access log does not depend on the level, and can be switched off" {
+    grep 'msg=request' "$LAB.log/err" > lines
+    refute grep 'level=info' <(grep -v 'msg=request' "$LAB.log/err")
+    lab_stop
+    sed -i 's/log = { level = "notice"; };/log = { access = false; };/' "$LAB/tsa.conf"
+    : > "$LAB.log/err"
+    lab_start
+    curl -sS -o /dev/null "${URL}healthz"
+    stamp "$URL"
+    lab_stop
+    refute grep 'msg=request' "$LAB.log/err"
+    sed -i 's/log = { access = false; };/log = { level = "notice"; };/' "$LAB/tsa.conf"
+    lab_start
+}
