@@ -195,6 +195,9 @@ static bool step_fronts(struct supervise *all)
     }
     role_stop(crew_issuer(all->old), OLD_STOP_MS);
     generation_pass_on(all->old->generation, all->now->generation);
+    if (crew_issuer(all->now)->ready) {
+        crew_connect(all->old, all->now); /* the old one was dead just then, and has left it the record */
+    }
     return true;
 }
 
