@@ -92,19 +92,26 @@ static void leave_politely(const struct http_conn *conn)
     }
 }
 
+/* libevent takes the errors off the queue, or leaves them there, by what kind they are; what it notes of its own has no library. */
+static unsigned long take_error(const struct http_conn *conn)
+{
+    unsigned long code = ERR_peek_error(), next;
+
+    while ((next = bufferevent_get_openssl_error(conn->bev))) {
+        code = code == 0 && ERR_GET_LIB(next) != 0 ? next : code;
+    }
+    return code;
+}
+
 static void fail_handshake(struct http_conn *conn, short what)
 {
-    unsigned long code = 0, next;
-    const char *reason;
+    unsigned long code = take_error(conn);
+    const char *reason = ERR_reason_error_string(code);
 
     if (!(what & BEV_EVENT_ERROR)) {
         http_conn_kill(&conn->member, HTTP_END_CLIENT);
         return;
     }
-    while ((next = bufferevent_get_openssl_error(conn->bev))) {
-        code = next;
-    }
-    reason = ERR_reason_error_string(code);
     tell_end(conn, reason ? reason : "the TLS handshake fails");
     if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST) {
         answer_in_plain(conn);
@@ -429,6 +436,25 @@ static bool may_idle(const struct http_conn *conn)
     return conn->parse.phase != HTTP_PARSE_IDLE || !(conn->aged || conn->server->impatient);
 }
 
+/* Full of what may not be parsed yet: as long as reading is on, libevent would run the reader again in each turn. */
+static void pace_reading(struct http_conn *conn)
+{
+    bool full =
+        !may_parse(conn) && !conn->closing &&
+        evbuffer_get_length(bufferevent_get_input(conn->bev)) >= http_parse_max(&conn->server->config.limits);
+    bool is_reading = bufferevent_get_enabled(conn->bev) & EV_READ;
+    int rc = 0;
+
+    if (full && is_reading) {
+        rc = bufferevent_disable(conn->bev, EV_READ);
+    } else if (!full && !is_reading && !conn->eof) {
+        rc = bufferevent_enable(conn->bev, EV_READ);
+    }
+    if (rc != 0) {
+        http_conn_kill(&conn->member, HTTP_END_NO_MEMORY);
+    }
+}
+
 static void settle(struct http_conn *conn)
 {
     bool has_nothing = conn->num_slots == 0 && !is_writing(conn);
@@ -443,6 +469,7 @@ static void settle(struct http_conn *conn)
     if (!conn->dead) {
         http_phase_enter(&conn->server->phases, &conn->member, phase_of(conn), now_mono_ns());
         http_server_arm(conn->server);
+        pace_reading(conn);
     }
 }
 
@@ -669,7 +696,7 @@ void http_conn_kill(struct http_phase_member *member, enum http_end end)
         bufferevent_setcb(conn->bev, NULL, NULL, NULL, NULL);
         bufferevent_disable(conn->bev, EV_READ | EV_WRITE);
     }
-    if (conn->ssl && conn->open && end != HTTP_END_ERROR) {
+    if (conn->ssl && conn->open && !conn->shut && end != HTTP_END_ERROR) {
         tls_say_end(conn->ssl);
     }
     http_intake_free(conn->intake);

@@ -36,6 +36,11 @@ struct world {
     size_t seen_len;
     bool seen_end;
     size_t big; /* size of the answer's body; 0 = the path */
+    bool is_crowded, wants_header;
+    unsigned num_connects;
+    char client[NETADDR_TEXT_MAX]; /* of the last request */
+    char certificate[200];         /* its name, "-" for none; of the last answer */
+    bool was_tls;
 };
 
 static inline void answer(struct world *w, size_t i)
@@ -65,6 +70,7 @@ static inline void on_request(void *arg, struct http_slot *slot, const struct ht
     w->kept[i] = slot;
     snprintf(w->paths[i], sizeof w->paths[i], "%.*s%.*s", (int)request->path.len,
              (const char *)request->path.data, (int)request->body.len, (const char *)request->body.data);
+    netaddr_text(&http_conn_peer(slot)->client, w->client);
     w->num_requests++;
     w->num_open++;
     w->max_open = w->num_open > w->max_open ? w->num_open : w->max_open;
@@ -80,6 +86,24 @@ static inline void on_answered(void *arg, const struct http_answered *answered)
 
     w->num_answered++;
     w->last_status = answered->reply->status;
+    w->was_tls = answered->is_tls;
+    snprintf(w->certificate, sizeof w->certificate, "%s",
+             answered->certificate ? answered->certificate : "-");
+}
+
+static inline bool on_connect(void *arg, struct http_peer *peer)
+{
+    struct world *w = arg;
+
+    assert_int_equal(peer->source, UINT32_MAX);
+    peer->source = w->num_connects++;
+    return !w->is_crowded;
+}
+
+static inline bool wants_header(void *arg, const struct netaddr *direct)
+{
+    assert_int_equal(direct->family, AF_UNIX);
+    return ((struct world *)arg)->wants_header;
 }
 
 static inline void on_closed(void *arg, const struct http_peer *peer, enum http_end end)
@@ -88,8 +112,11 @@ static inline void on_closed(void *arg, const struct http_peer *peer, enum http_
     ((struct world *)arg)->ends[end]++;
 }
 
-static const struct http_server_ops ops = {
-    .on_request = on_request, .on_answered = on_answered, .on_closed = on_closed};
+static const struct http_server_ops ops = {.on_request = on_request,
+                                           .on_answered = on_answered,
+                                           .on_closed = on_closed,
+                                           .wants_header = wants_header,
+                                           .on_connect = on_connect};
 
 #define MS 1000000LL
 
@@ -141,15 +168,20 @@ static inline void world_free(struct world *w)
     free(w);
 }
 
-static inline int join(struct world *w)
+static inline int join_by(struct world *w, const struct http_door *door)
 {
     int fds[2];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-    assert_true(http_server_adopt(&w->server, fds[1], NULL, NULL));
+    assert_true(http_server_adopt(&w->server, fds[1], NULL, door));
     w->seen_len = 0;
     w->seen_end = false;
     return fds[0];
+}
+
+static inline int join(struct world *w)
+{
+    return join_by(w, NULL);
 }
 
 static inline void look(struct world *w, int fd)

@@ -78,6 +78,36 @@ static void test_order_and_pipeline_limit(void **state)
     world_free(w);
 }
 
+/* More than may be parsed yet fills the buffer up to its mark: then the loop sleeps, and nothing of it is lost. */
+static void test_full_pipeline_sleeps(void **state)
+{
+    struct world *w = world_new(&roomy);
+    int fd = join(w);
+    size_t sent = 0, i;
+
+    (void)state;
+    while (send(fd, GET("/x"), strlen(GET("/x")), MSG_NOSIGNAL) > 0 && sent < 500) {
+        sent++;
+        turn(w);
+    }
+    assert_int_equal(sent, 500); /* 15,000 octets, and the buffer holds 10,200 */
+    assert_int_equal(w->num_kept, roomy.pipeline);
+    assert_int_equal(event_base_get_num_events(w->base, EVENT_BASE_COUNT_ACTIVE), 0);
+    w->at_once = true;
+    for (i = 0; i < roomy.pipeline; i++) {
+        struct http_slot *slot = w->kept[i];
+        const struct http_reply reply = {.status = 200, .text = "x"};
+
+        w->kept[i] = NULL;
+        w->num_open--;
+        http_conn_reply(slot, &reply);
+    }
+    look(w, fd);
+    assert_int_equal(count(w->seen, "200 OK"), 100); /* all that one connection may ask */
+    close(fd);
+    world_free(w);
+}
+
 static void test_many_at_once_in_one_packet(void **state)
 {
     struct world *w = world_new(&roomy);
@@ -265,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_answer),
         cmocka_unit_test(test_each_octet_alone),
         cmocka_unit_test(test_order_and_pipeline_limit),
+        cmocka_unit_test(test_full_pipeline_sleeps),
         cmocka_unit_test(test_many_at_once_in_one_packet),
         cmocka_unit_test(test_http10),
         cmocka_unit_test(test_connection_close),
