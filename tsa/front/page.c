@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The page for people: the document, and the state that stands at its top. Cells have ids, by which a program can find them. */
-#include "tsa/front/page_parts.h"
+#include "tsa/front/page.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "tsa/role/clockpage.h"
+#include "tsa/front/page_parts.h"
 
 enum rc page_ready_reason(const struct facts *facts)
 {
@@ -30,7 +30,9 @@ void page_put_escaped(struct wbuf *w, const char *text)
     size_t i;
 
     for (; *text; text++) {
-        for (i = 0; i < sizeof entities / sizeof entities[0] && entities[i].c != *text; i++) {
+        i = 0;
+        while (i < sizeof entities / sizeof entities[0] && entities[i].c != *text) {
+            i++;
         }
         if (i < sizeof entities / sizeof entities[0]) {
             wbuf_put_text(w, entities[i].entity);

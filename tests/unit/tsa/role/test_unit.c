@@ -110,6 +110,26 @@ static void test_lab(void **state)
     mint_free(&lab);
 }
 
+/* privateKeyUsagePeriod {notAfter}: 2028-01-01 ends the key before the certificate (2035), 2060 does not. */
+static void test_key_end(void **state)
+{
+    static const char *const texts[] = {"DER:3011810f32303238303130313030303030305a",
+                                        "DER:3011810f32303630303130313030303030305a", NULL};
+    static const int64_t ends[] = {1830297600, MINT_2026 + 3650 * MINT_DAY, MINT_2026 + 3650 * MINT_DAY};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        const char *const extensions[] = {"extendedKeyUsage", "critical,timeStamping",
+                                          texts[i] ? "2.5.29.16" : NULL, texts[i], NULL};
+        struct mint dated =
+            mint(&(struct mint_spec){.cn = "Dated", .issuer = &t.ca, .serial = 11, .extensions = extensions});
+
+        assert_int_equal(init_with(&dated, &t.ca, NULL), RC_OK);
+        assert_int_equal(unit_key_end(&t.unit).sec, ends[i]);
+        mint_free(&dated);
+    }
+}
+
 static void test_certificates_that_may_not(void **state)
 {
     static const struct {
@@ -261,6 +281,7 @@ int main(void)
         TEST(test_chain_in_any_order),
         TEST(test_facts),
         TEST(test_lab),
+        TEST(test_key_end),
         TEST(test_certificates_that_may_not),
         TEST(test_files_that_are_no_chain),
         TEST(test_accepts),
