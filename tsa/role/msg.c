@@ -224,7 +224,9 @@ enum rc msg_get_units(struct bytes body, struct msg_units *out)
         *out = (struct msg_units){0};
         return RC_MSG_MALFORMED;
     }
-    memcpy(out->now, body.data, body.len);
+    if (body.len) {
+        memcpy(out->now, body.data, body.len);
+    }
     for (size_t i = 0; i < out->num; i++) {
         if (out->now[i] >= SETTINGS_MAX_UNITS && out->now[i] != MSG_UNIT_GONE) {
             return RC_MSG_MALFORMED;
