@@ -74,6 +74,7 @@ logged() {
 @test "counters with a listener of their own are shown there alone" {
     curl -sS --fail "${METRICS}metrics" > metrics
     grep '^tsa_ready 1$' metrics
+    grep "^tsa_tls_certificate_not_after_seconds $(date -d "$(openssl x509 -in "$LAB/tls.pem" -noout -enddate | cut -d= -f2)" +%s)\$" metrics
     [ "$(curl -sS -o /dev/null -w '%{http_code}' "${URL}metrics")" = 404 ]
     [ "$(tls -o /dev/null -w '%{http_code}' "${HTTPS}metrics")" = 404 ]
     [ "$(curl -sS -o /dev/null -w '%{http_code}' "${METRICS}readyz")" = 200 ]

@@ -333,6 +333,7 @@ static void start_requests(struct front *front, int issuer)
         .hides_metrics = front->doors.has_metrics,
     };
     front_requests_init(&front->requests, front->base);
+    metrics_tell_tls(&front->requests.metrics, front->doors.tls.tls);
 }
 
 static void watch_parent(struct front *front)

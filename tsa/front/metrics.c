@@ -6,6 +6,7 @@
 #include "tsa/front/metrics.h"
 
 #include <string.h>
+#include <time.h>
 
 _Static_assert(HTTP_END_NUM <= SHARED_ENDS, "every end of a connection has its counter");
 _Static_assert(METRICS_AUTHENTICODE < SHARED_KINDS, "every protocol has its counters");
@@ -34,6 +35,16 @@ void metrics_init(struct metrics *metrics, struct shared *shared, struct shared_
         metrics->counts[i] = shared_find_unit(shared, units[i].settings->name);
     }
     add(&shared->starts, 1);
+}
+
+void metrics_tell_tls(struct metrics *metrics, const SSL_CTX *tls)
+{
+    const X509 *cert = tls ? SSL_CTX_get0_certificate(tls) : NULL;
+    struct tm end;
+
+    if (cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &end) == 1) {
+        metrics->tls_not_after = timegm(&end);
+    }
 }
 
 void metrics_count_request(struct metrics *metrics, size_t unit, unsigned kind, enum rc rc)

@@ -25,6 +25,7 @@ struct metrics {
     struct shared *shared;
     struct shared_place *place;
     struct shared_unit *counts[SETTINGS_MAX_UNITS]; /* NULL: has no place there and is not counted */
+    int64_t tls_not_after;                          /* seconds since 1970; 0 = no TLS */
     uint64_t accepted;                              /* what of this process is in the sum already */
 };
 
@@ -32,6 +33,9 @@ struct metrics {
  * nowhere). All of them must outlive metrics. */
 void metrics_init(struct metrics *metrics, struct shared *shared, struct shared_place *place,
                   const struct unit *units, size_t num_units);
+
+/* metrics_tell_tls takes down when the server's certificate ends; NULL = no TLS. */
+void metrics_tell_tls(struct metrics *metrics, const SSL_CTX *tls);
 
 void metrics_count_request(struct metrics *metrics, size_t unit, unsigned kind, enum rc rc);
 void metrics_count_reply(struct metrics *metrics, unsigned status, int64_t elapsed_ns);

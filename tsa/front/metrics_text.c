@@ -248,6 +248,15 @@ static void write_units(const struct metrics *metrics, struct wbuf *out)
     }
 }
 
+static void write_tls(const struct metrics *metrics, struct wbuf *out)
+{
+    head(out, "tsa_tls_certificate_not_after_seconds", "gauge",
+         "End of the certificate of the TLS listener, seconds since 1970; nothing without TLS.");
+    if (metrics->tls_not_after != 0) {
+        wbuf_printf(out, "tsa_tls_certificate_not_after_seconds %" PRId64 "\n", metrics->tls_not_after);
+    }
+}
+
 /* ---- issuer ---------------------------------------------------------------------------------------- */
 
 static void write_clock(const struct facts *facts, struct wbuf *out)
@@ -312,6 +321,7 @@ void metrics_write(const struct metrics *metrics, const struct facts *facts, str
     write_fronts(metrics, out);
     write_answers(metrics->shared, out);
     write_units(metrics, out);
+    write_tls(metrics, out);
     if (facts) {
         write_clock(facts, out);
         write_issuer(facts, out);

@@ -185,6 +185,29 @@ static void what_the_issuer_says(void **state)
     assert_null(strstr(text, "\ntsa_last_token_time_seconds "));
 }
 
+static void when_the_certificate_of_tls_ends(void **state)
+{
+    struct metrics metrics;
+    X509 *cert = X509_new();
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
+
+    (void)state;
+    ASN1_TIME_set(X509_getm_notBefore(cert), 1700000000);
+    ASN1_TIME_set(X509_getm_notAfter(cert), 1800000000);
+    X509_set_pubkey(cert, key);
+    assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+    assert_int_equal(SSL_CTX_use_certificate(tls, cert), 1);
+    metrics_init(&metrics, shared, place, units, 2);
+    metrics_tell_tls(&metrics, NULL);
+    assert_null(strstr(text_of(&metrics, &facts), "\ntsa_tls_certificate_not_after_seconds "));
+    metrics_tell_tls(&metrics, tls);
+    assert_line(text_of(&metrics, &facts), "tsa_tls_certificate_not_after_seconds 1800000000");
+    SSL_CTX_free(tls);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+}
+
 static void no_issuer_and_nonsense(void **state)
 {
     struct metrics metrics;
@@ -417,6 +440,7 @@ int main(void)
         TEST(requests_by_unit_protocol_and_result),
         TEST(answers_and_connections),
         TEST(what_the_issuer_says),
+        TEST(when_the_certificate_of_tls_ends),
         TEST(no_issuer_and_nonsense),
         TEST(a_unit_without_a_place_is_left_out),
         TEST(several_fronts_tell_one_truth),
