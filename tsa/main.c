@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sysexits.h>
+#include <time.h>
 
 #include "tsa/base/streams.h"
 #include "tsa/clock/clock_proc.h"
@@ -37,6 +38,7 @@ static int role_main(int argc, char **argv)
         if (strcmp(argv[0], roles[i].arg) == 0 && inherit_parse(argc, argv, &in) == RC_OK) {
             (void)prctl(PR_SET_NAME, roles[i].process);
             jail_hide();
+            tzset(); /* libcrypto compares dates by gmtime(), which looks for the time zone's file the first time */
             return roles[i].main(&in);
         }
     }

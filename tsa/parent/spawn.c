@@ -120,9 +120,10 @@ static char **make_argv(const struct spawn *spawn)
 
 static char **make_environment(void)
 {
-    char **out = xcalloc(NUM_KEPT + 1, sizeof(*out));
+    char **out = xcalloc(NUM_KEPT + 2, sizeof(*out));
     size_t at = 0;
 
+    out[at++] = xstrdup("TZ=UTC0"); /* set: or the C library looks at /etc/localtime again and again */
     for (size_t i = 0; i < NUM_KEPT; i++) {
         const char *value = getenv(kept_variables[i]);
 
