@@ -269,9 +269,10 @@ static bool more_waits(const struct http_conn *conn)
 }
 
 /* Who has been stopped hears so with the answer to the last that it has sent, not sooner (RFC 9112 9.6). */
-static bool ends_with(const struct http_conn *conn, const struct http_slot *slot, unsigned status)
+static bool ends_with(const struct http_conn *conn, const struct http_slot *slot,
+                      const struct http_reply *reply)
 {
-    return slot->closes || http_reply_closes(status) ||
+    return slot->closes || (http_reply_closes(reply->status) && !reply->keeps) ||
            (conn->server->stopping && slot == TAILQ_LAST(&conn->slots, http_slot_list) && !more_waits(conn));
 }
 
@@ -281,7 +282,7 @@ void http_conn_reply(struct http_slot *slot, const struct http_reply *reply)
 
     ERR_clear_error(); /* what the making of the answer has left there is no connection's */
     if (conn) {
-        bool closes = ends_with(conn, slot, reply->status);
+        bool closes = ends_with(conn, slot, reply);
 
         conn->last = conn->last || closes;
         http_slot_build(slot, reply, closes);

@@ -15,6 +15,7 @@ struct http_reply {
     struct bytes body;
     const char *text;   /* instead of body: one line, its end is added; NULL = none */
     const char *fields; /* further header lines, CR LF after each; NULL = those of the status, if any */
+    bool keeps;         /* an error, but the connection may go on: nothing was wrong with the request */
 
     /* for the access log and the counters only; static, NULL = none */
     const char *unit, *kind, *result;

@@ -66,6 +66,7 @@ static struct http_reply say_come_again(struct stamp_answer *a, const struct sta
     snprintf(a->fields, sizeof a->fields, "Retry-After: %u\r\n", s);
     reply = http_reply_refuse(503, a->sentence);
     reply.fields = a->fields;
+    reply.keeps = true;
     return reply;
 }
 

@@ -2,7 +2,8 @@
 /*
  * What became of a timestamp request -> the HTTP answer. A refusal is an answer too, in one of two forms:
  *  - "come again" (too many wait, the signing process does not answer): HTTP 503 with Retry-After and a line of text, in both protocols, since
- *    that is what clients that try again, and proxies in between, understand;
+ *    that is what clients that try again, and proxies in between, understand. The connection stays: to open another would cost an authority that has
+ *    too much to do more than the answer;
  *  - all else: in RFC 3161 a well-formed TimeStampResp with HTTP 200 (RFC 3161 2.4.2), in Authenticode, which has no error form, an HTTP status
  *    and a line of text.
  */

@@ -5,19 +5,27 @@
 #define SECOND 1000000000LL
 #define MS     1000000LL
 
+/* In both protocols, one after the other on one connection: it stays. */
 static void assert_shed(struct world *w, enum rc rc, const char *retry)
 {
-    char text[100];
+    char field[100], line[200];
+    int fd = join(w), i;
 
-    snprintf(text, sizeof text, "\r\nRetry-After: %s\r\n", retry);
-    post_once(w, "/", TSQ, tsq(DIGEST_SHA256, NULL), "HTTP/1.1 503 Service Unavailable\r\n");
-    assert_non_null(strstr(w->seen, text));
-    assert_null(strstr(strstr(w->seen, text) + 5, "Retry-After")); /* once */
-    snprintf(text, sizeof text, "\r\n\r\n%s; try again in %s s\n", rc_text(rc), retry);
-    assert_has(w, text);
-    post_once(w, "/", OCTETS, legacy_raw(256), "HTTP/1.1 503 Service Unavailable\r\n");
-    assert_has(w, text);
-    assert_int_equal(w->last_rc, rc);
+    snprintf(field, sizeof field, "\r\nRetry-After: %s\r\n", retry);
+    snprintf(line, sizeof line, "\r\n\r\n%s; try again in %s s\n", rc_text(rc), retry);
+    for (i = 0; i < 2; i++) {
+        post(w, fd, "/", i ? OCTETS : TSQ, i ? legacy_raw(256) : tsq(DIGEST_SHA256, NULL));
+        assert_has(w, "HTTP/1.1 503 Service Unavailable\r\n");
+        assert_has(w, "\r\nContent-Type: text/plain");
+        assert_has(w, field);
+        assert_null(strstr(strstr(w->seen, field) + 5, "Retry-After")); /* once */
+        assert_has(w, line);
+        assert_null(strstr(w->seen, "Connection: close"));
+        assert_false(w->seen_end);
+        assert_int_equal(w->last_rc, rc);
+    }
+    close(fd);
+    turn(w);
 }
 
 /* The same in both protocols; what else is wrong with a request is told before. */
