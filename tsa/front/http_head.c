@@ -116,6 +116,11 @@ struct http_refusal http_head_scan(struct http_head *head, const struct http_lim
     return refusal;
 }
 
+struct http_head http_head_trailer(size_t at)
+{
+    return (struct http_head){.start = at, .at = at, .line = at, .line_end = at};
+}
+
 /* Splits a part off the front that ends in a blank. False where there is none or it is empty. */
 static bool split_part(struct bytes in, size_t *at, size_t end, struct http_span *out)
 {

@@ -42,6 +42,9 @@ struct http_head {
 /* http_head_scan goes on where it stopped; in may have moved and grown. A zeroed head starts. The head is whole when head->end is not 0. */
 struct http_refusal http_head_scan(struct http_head *head, const struct http_limits *limits, struct bytes in);
 
+/* http_head_trailer makes a head that scans fields without a request line before them, from at on: those behind the last chunk (RFC 9112 7.1.2). */
+struct http_head http_head_trailer(size_t at);
+
 /* The three parts of a request line (RFC 9112 3): exactly one blank between them, the version HTTP/1.0 or HTTP/1.1. */
 struct http_request_line {
     struct http_span method, target;

@@ -103,12 +103,36 @@ static enum http_method method_of(uint8_t llhttp_method)
     }
 }
 
+/* Takes scheme and authority off an absolute target (RFC 9112 3.2.2); *out_host stays where there is none. */
+static struct bytes split_authority(struct bytes target, struct bytes *out_host)
+{
+    size_t at, len = 0;
+
+    if (target.len > 7 && http_head_text_is(bytes_of(target.data, 7), "http://")) {
+        at = 7;
+    } else if (target.len > 8 && http_head_text_is(bytes_of(target.data, 8), "https://")) {
+        at = 8;
+    } else {
+        return target;
+    }
+    while (at + len < target.len && !strchr("/?#", target.data[at + len])) {
+        len++;
+    }
+    *out_host = bytes_of(target.data + at, len);
+    return bytes_of(target.data + at + len, target.len - at - len);
+}
+
 static int check_host(struct http_parse *parse)
 {
     unsigned num = parse->num_fields[HTTP_FIELD_HOST];
+    struct bytes authority = bytes_str("-"); /* where the URL has none */
 
     if (num > 1 || (num == 0 && parse->line.minor == 1)) { /* RFC 9112 3.2 */
         return refuse(parse, 400, num ? "send one Host field, not several" : "the Host field is missing");
+    }
+    (void)split_authority(view(parse, parse->line.target), &authority);
+    if (authority.len == 0 || !http_head_host_is_clean(authority)) { /* RFC 9110 4.2.1 */
+        return refuse(parse, 400, "the URL names no host, or not a host name with or without a port");
     }
     if (!http_head_host_is_clean(view(parse, parse->fields[HTTP_FIELD_HOST]))) {
         return refuse(parse, 400, "the Host field is not a host name with or without a port");
@@ -149,7 +173,8 @@ static int check_expect(struct http_parse *parse)
     if (parse->num_fields[HTTP_FIELD_EXPECT] == 0 || parse->line.minor == 0) { /* RFC 9110 10.1.1 */
         return 0;
     }
-    if (!http_head_text_is(view(parse, parse->fields[HTTP_FIELD_EXPECT]), "100-continue")) {
+    if (parse->num_fields[HTTP_FIELD_EXPECT] > 1 ||
+        !http_head_text_is(view(parse, parse->fields[HTTP_FIELD_EXPECT]), "100-continue")) {
         return refuse(parse, 417, "the only expectation that is understood here is 100-continue");
     }
     parse->wants_continue = true;
@@ -161,17 +186,22 @@ static int on_head_end(llhttp_t *llhttp)
     struct http_parse *parse = llhttp->data;
 
     parse->request.method = method_of(llhttp->method);
-    parse->request.keep_alive = llhttp_should_keep_alive(llhttp) != 0;
+    parse->request.keep_alive = /* RFC 9112 9.3: close outweighs keep-alive */
+        llhttp_should_keep_alive(llhttp) != 0 && !(llhttp->flags & F_CONNECTION_CLOSE);
     if (check_host(parse) || check_coding(parse) || check_length(parse) || check_expect(parse)) {
         return -1;
     }
     return 0;
 }
 
+/* Behind the last chunk llhttp waits until the trailer is whole and clean: it would take folded lines and a bare LF there. */
 static int on_chunk_begin(llhttp_t *llhttp)
 {
     struct http_parse *parse = llhttp->data;
 
+    if (llhttp->content_length == 0) {
+        return HPE_PAUSED;
+    }
     if (llhttp->content_length > parse->limits->body - parse->chunks.len) {
         return refuse(parse, 413, "the body is too large for a timestamp request");
     }
@@ -240,33 +270,14 @@ static enum http_parse_verdict refuse_fault(struct http_parse *parse, llhttp_err
 
 /* ---- from octets to a request ---------------------------------------------------------------------- */
 
-/* Takes scheme and authority off an absolute target (RFC 9112 3.2.2). */
-static struct bytes split_authority(struct http_request *request)
-{
-    struct bytes rest = request->target;
-    const uint8_t *slash;
-    size_t scheme;
-
-    if (rest.len > 7 && http_head_text_is(bytes_of(rest.data, 7), "http://")) {
-        scheme = 7;
-    } else if (rest.len > 8 && http_head_text_is(bytes_of(rest.data, 8), "https://")) {
-        scheme = 8;
-    } else {
-        return rest;
-    }
-    rest = bytes_of(rest.data + scheme, rest.len - scheme);
-    slash = memchr(rest.data, '/', rest.len);
-    request->host = bytes_of(rest.data, slash ? (size_t)(slash - rest.data) : rest.len);
-    return slash ? bytes_of(slash, rest.len - request->host.len) : bytes_str("/");
-}
-
 static void split_target(struct http_request *request)
 {
-    struct bytes rest = split_authority(request);
+    struct bytes rest = split_authority(request->target, &request->host);
     const uint8_t *mark = rest.len ? memchr(rest.data, '?', rest.len) : NULL;
 
     request->path = mark ? bytes_of(rest.data, (size_t)(mark - rest.data)) : rest;
-    request->query = mark ? bytes_of(mark + 1, rest.len - request->path.len - 1) : BYTES_NONE;
+    request->path = request->path.len ? request->path : bytes_str("/");
+    request->query = mark ? bytes_of(mark + 1, (size_t)(rest.data + rest.len - mark) - 1) : BYTES_NONE;
 }
 
 static void view_request(struct http_parse *parse)
@@ -312,6 +323,11 @@ static enum http_parse_verdict feed(struct http_parse *parse, size_t end)
     if (parse->complete) {
         return finish(parse);
     }
+    if (code == HPE_PAUSED) { /* behind the last chunk */
+        parse->fed = (size_t)((const uint8_t *)llhttp_get_error_pos(&parse->llhttp) - parse->in.data);
+        parse->trailer = http_head_trailer(parse->fed);
+        return HTTP_PARSE_MORE;
+    }
     return code == HPE_OK ? HTTP_PARSE_MORE : refuse_fault(parse, code);
 }
 
@@ -335,16 +351,46 @@ static enum http_parse_verdict run_head(struct http_parse *parse)
     return feed(parse, parse->head.end);
 }
 
+/* The fields behind the last chunk: scanned first, then seen by llhttp in one piece, like a head. */
+static enum http_parse_verdict run_trailer(struct http_parse *parse, size_t end)
+{
+    struct bytes in = bytes_of(parse->in.data, end);
+
+    parse->refusal = http_head_scan(&parse->trailer, parse->limits, in);
+    if (parse->refusal.status != 0) {
+        return HTTP_PARSE_REFUSED;
+    }
+    if (parse->trailer.end == 0) {
+        return HTTP_PARSE_MORE;
+    }
+    llhttp_resume(&parse->llhttp);
+    return feed(parse, parse->trailer.end);
+}
+
+static enum http_parse_verdict run_chunks(struct http_parse *parse, size_t end)
+{
+    enum http_parse_verdict verdict = HTTP_PARSE_MORE;
+
+    if (parse->trailer.start == 0) {
+        verdict = feed(parse, end);
+    }
+    if (verdict == HTTP_PARSE_MORE && parse->trailer.start != 0) {
+        verdict = run_trailer(parse, end);
+    }
+    return verdict;
+}
+
 static enum http_parse_verdict run_body(struct http_parse *parse)
 {
     size_t max = parse->head.end + parse->limits->body + CHUNK_FRAMING_MAX;
+    size_t end = parse->in.len < max ? parse->in.len : max;
     enum http_parse_verdict verdict;
 
     if (parse->fed == parse->in.len) {
         return HTTP_PARSE_MORE;
     }
-    verdict = feed(parse, parse->in.len < max ? parse->in.len : max);
-    if (verdict == HTTP_PARSE_MORE && parse->fed == max) {
+    verdict = run_chunks(parse, end);
+    if (verdict == HTTP_PARSE_MORE && end == max) {
         refuse(parse, 413, "the body comes in too many small chunks; send a Content-Length or larger chunks");
         return HTTP_PARSE_REFUSED;
     }

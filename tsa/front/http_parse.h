@@ -67,7 +67,7 @@ struct http_parse {
     bool wants_continue; /* Expect: 100-continue, and the body is not all there yet */
 
     /* private */
-    struct http_head head;
+    struct http_head head, trailer; /* trailer: behind the last chunk, where its start is not 0 */
     struct http_request_line line;
     llhttp_t llhttp;
     struct bytes in; /* during a run */

@@ -167,6 +167,15 @@ static const struct probe {
      "other CONNECT a:1 1.1 host=a type= agent= [] keep\n" GET},
     {"GET / HTTP/1.1\r\n" HOST CL3 "GET / HTTP/1.1\r\n" HOST "\r\n",
      "GET GET / 1.1 host=a type= agent= [abc] keep\n" GET},
+    {"GET http://b?x HTTP/1.1\r\n" HOST "\r\n", "GET GET /? 1.1 host=b type= agent= [] keep\n"},
+    {"GET HTTPS://[::1]:8 HTTP/1.1\r\n" HOST "\r\n", "GET GET / 1.1 host=[::1]:8 type= agent= [] keep\n"},
+    {"GET http:///x HTTP/1.1\r\n" HOST "\r\n", "!400\n"},
+    {"GET http://u@b/ HTTP/1.1\r\n" HOST "\r\n", "!400\n"},
+    {POST "Connection: Upgrade\r\nUpgrade: x\r\n" CL3 POST CL3, OK3 OK3},
+    {"GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n",
+     "GET GET / 1.0 host= type= agent= [] close\n"},
+    {"GET / HTTP/1.1\r\n" HOST "Connection: keep-alive\r\nConnection: close\r\n\r\n",
+     "GET GET / 1.1 host=a type= agent= [] close\n"},
     /* not all there */
     {POST "Content-Length: 4\r\n\r\nabc", "body\n"},
     {POST "Content-Length: 4\r\n", "head\n"},
@@ -211,6 +220,17 @@ static const struct probe {
     {POST TE "\r\n3\r\nabc\r\n0\r\nA: b\n\r\n", "!400\n"},
     {POST TE "\r\n3\r\nabc\r\n0\r\nA b\r\n\r\n", "!400\n"},
     {POST TE "\r\n3\r\nabc\r\n0\r\n: b\r\n\r\n", "!400\n"},
+    {POST TE "\r\n3\r\nabc\r\n0\r\n\n", "!400\n"},
+    {POST TE "\r\n3\r\nabc\r\n0\n\r\n", "!400\n"},
+    {POST TE "\r\n3\r\nabc\r\n0\r\nA: b\r\n c\r\n\r\n", "!400\n"},
+    {POST TE "\r\n3\r\nabc\r\n0\r\n A: b\r\n\r\n", "!400\n"},
+    {POST TE "\r\n3\r\nabc\r\n0\r\nA: \x01\r\n\r\n", "!400\n"},
+    {POST TE "\r\n3\r\nabc\r\n0\r\nA : b\r\n\r\n", "!400\n"},
+    {POST TE "\r\n3\r\nabc\r\n0\r\nA: b\r\n", "body\n"},
+    {POST TE "\r\n3\r\nabc\r\n0\r\nA: b\r\nB: c\r\n\r\n" POST CL3, OK3 OK3},
+    {POST TE "\r\n0;a=b\r\n\r\n" POST CL3, OK0 OK3},
+    {POST TE "\r\n0\r\nA:b\r\nA:b\r\nA:b\r\nA:b\r\nA:b\r\nA:b\r\nA:b\r\n\r\n", "!431\n"},
+    {POST TE "\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n", "!501\n"},
     {POST TE "\r\n10000000000000003\r\nabc\r\n0\r\n\r\n", "!400\n"},
     {POST TE "\r\nffffffffffffffff\r\nabc\r\n0\r\n\r\n", "!413\n"},
     /* lines */
@@ -266,6 +286,7 @@ static const struct probe {
     /* Expect */
     {POST "Expect: 100-Continue\r\n" CL3, OK3},
     {POST "Expect: more\r\n" CL3, "!417\n"},
+    {POST "Expect: 100-continue\r\nExpect: more\r\n" CL3, "!417\n"},
     {"POST / HTTP/1.0\r\nExpect: more\r\n" CL3, "POST POST / 1.0 host= type= agent= [abc] close\n"},
 };
 
@@ -370,6 +391,33 @@ static void test_chunk_framing_limit(void **state)
     assert_string_equal(part.text, "body\n");
 }
 
+/* A proxy adds its line behind those that a client may have sent. */
+static void test_forwarded(void **state)
+{
+    static const struct {
+        const char *in, *value;
+    } rows[] = {
+        {"GET / HTTP/1.1\r\n" HOST "\r\n", ""},
+        {"GET / HTTP/1.1\r\n" HOST "X-Forwarded-For: 192.0.2.1\r\n\r\n", "192.0.2.1"},
+        {"GET / HTTP/1.1\r\n" HOST "x-forwarded-for: 192.0.2.1, 192.0.2.2 \r\n\r\n", "192.0.2.1, 192.0.2.2"},
+        {"GET / HTTP/1.1\r\n" HOST "X-Forwarded-For: a\r\nX: b\r\nX-Forwarded-For: 192.0.2.3\r\n\r\n",
+         "192.0.2.3"},
+        {"GET / HTTP/1.1\r\n" HOST "X-Forwarded-For: a\r\nX-Forwarded-For:\r\n\r\n", ""},
+        {POST TE "\r\n0\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n", ""},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct http_parse parse;
+
+        http_parse_init(&parse, &limits);
+        assert_int_equal(http_parse_run(&parse, bytes_str(rows[i].in)), HTTP_PARSE_REQUEST);
+        assert_true(bytes_equal(parse.request.forwarded, bytes_str(rows[i].value)));
+        http_parse_clear(&parse);
+    }
+}
+
 static void test_wants_continue(void **state)
 {
     static const char in[] = POST "Expect: 100-continue\r\n" CL3;
@@ -400,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_body_limit),
         cmocka_unit_test(test_chunk_framing_limit),
         cmocka_unit_test(test_wants_continue),
+        cmocka_unit_test(test_forwarded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
