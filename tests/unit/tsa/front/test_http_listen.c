@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tsa/base/now.h"
 #include "tsa/front/http_conn.h"
 #include "tsa/front/http_listen.h"
 
@@ -25,15 +26,20 @@ struct world {
     struct event_base *base;
     struct http_server server;
     struct http_listen listen;
-    unsigned num_closed;
+    unsigned num_closed, num_slow;
+    size_t big; /* octets of an answer; 0 = a word */
 };
 
 static void on_request(void *arg, struct http_slot *slot, const struct http_request *request)
 {
-    const struct http_reply reply = {.status = 200, .text = "here"};
+    static char filler[20000];
+    const struct world *w = arg;
+    struct http_reply reply = {.status = 200, .text = "here"};
 
-    (void)arg;
     (void)request;
+    if (w->big) {
+        reply = (struct http_reply){.status = 200, .body = bytes_of(filler, w->big)};
+    }
     http_conn_reply(slot, &reply);
 }
 
@@ -51,8 +57,8 @@ static void on_closed(void *arg, const struct http_peer *peer, enum http_end end
     struct world *w = arg;
 
     (void)peer;
-    (void)end;
     w->num_closed++;
+    w->num_slow += end == HTTP_END_SLOW_READER;
     http_listen_resume(&w->listen);
 }
 
@@ -60,7 +66,9 @@ static const struct http_server_ops ops = {
     .on_request = on_request, .on_answered = on_answered, .on_closed = on_closed};
 static const struct http_door plain = {.kind = HTTP_DOOR_PLAIN};
 
-static struct world *world_new(size_t connections)
+#define MS 1000000LL
+
+static struct world *world_with(size_t connections, int64_t write_ns)
 {
     struct http_server_config config = {
         .limits = {.request_line = 100, .head = 1000, .fields = 10, .body = 100},
@@ -70,7 +78,7 @@ static struct world *world_new(size_t connections)
         .handshake = 5000000000,
         .header = 5000000000,
         .body = 5000000000,
-        .write = 5000000000,
+        .write = write_ns,
         .keep_alive = 5000000000,
         .connection = 5000000000,
     };
@@ -81,6 +89,11 @@ static struct world *world_new(size_t connections)
     http_server_init(&w->server, w->base, &config, &ops, w);
     http_listen_init(&w->listen, &w->server);
     return w;
+}
+
+static struct world *world_new(size_t connections)
+{
+    return world_with(connections, 5000 * MS);
 }
 
 static void world_free(struct world *w)
@@ -287,6 +300,86 @@ static void test_idle_gives_descriptor(void **state)
     world_free(w);
 }
 
+static int join_slowly(const struct sockaddr_in *address)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0), small = 1;
+
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)address, sizeof *address), 0);
+    return fd;
+}
+
+/* Reads a little all the time, by a small window, as long as the server has the connection; returns how long that was, ms. */
+static int64_t sip(struct world *w, int fd)
+{
+    int64_t start = now_mono_ns();
+    char some[20];
+
+    turn(w);
+    assert_int_equal(w->server.num_conns, 1);
+    while (w->server.num_conns > 0 && now_mono_ns() - start < 5000 * MS) {
+        usleep(5000);
+        (void)!recv(fd, some, sizeof some, MSG_DONTWAIT);
+        turn(w);
+    }
+    return (now_mono_ns() - start) / MS;
+}
+
+/* An answer, or a pipeline of them, is read by drops: its time is over when that of writing is, however much the kernel has taken. */
+static void test_slow_readers(void **state)
+{
+    static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    static const size_t sizes[] = {5000, 12000, 20000};
+    size_t i, j;
+
+    (void)state;
+    for (i = 0; i < 3; i++) {
+        for (j = 1; j <= 20; j += 19) {
+            struct world *w = world_with(10, 300 * MS);
+            struct sockaddr_in address = listen_tcp(w);
+            int fd = join_slowly(&address);
+            size_t k;
+
+            w->big = sizes[i];
+            for (k = 0; k < j; k++) {
+                assert_int_equal(send(fd, get, sizeof get - 1, MSG_NOSIGNAL), sizeof get - 1);
+            }
+            assert_in_range(sip(w, fd), 250, 2500);
+            assert_int_equal(w->num_slow, 1);
+            close(fd);
+            world_free(w);
+        }
+    }
+}
+
+/* What the kernel keeps of an answer that nobody reads is bounded. */
+static void test_little_in_the_kernel(void **state)
+{
+    static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    struct world *w = world_new(10);
+    struct sockaddr_in address = listen_tcp(w);
+    int fd = join_slowly(&address), i;
+    size_t total = 0;
+    char some[4096];
+    ssize_t num;
+
+    (void)state;
+    w->big = 20000;
+    for (i = 0; i < 90; i++) {
+        assert_int_equal(send(fd, get, sizeof get - 1, MSG_NOSIGNAL), sizeof get - 1);
+        turn(w);
+    }
+    for (i = 0; i < 100; i++) { /* the server does not run meanwhile */
+        num = recv(fd, some, sizeof some, MSG_DONTWAIT);
+        total += num > 0 ? (size_t)num : 0;
+        i = num > 0 ? 0 : i;
+        usleep(num > 0 ? 0 : 2000);
+    }
+    assert_in_range(total, 2000, 200000); /* of 1,800,000 */
+    close(fd);
+    world_free(w);
+}
+
 static void test_clear(void **state)
 {
     struct world *w = world_new(10);
@@ -308,6 +401,8 @@ int main(void)
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_no_descriptors),
         cmocka_unit_test(test_clear),
+        cmocka_unit_test(test_slow_readers),
+        cmocka_unit_test(test_little_in_the_kernel),
         cmocka_unit_test(test_newcomer_goes_elsewhere),
         cmocka_unit_test(test_idle_gives_descriptor),
     };
