@@ -291,10 +291,11 @@ void role_stop(struct role *role, long ms)
         await(role, ROLE_AWAIT_NOTHING, 0);
         return;
     }
-    await(role, ROLE_AWAIT_STOPPED, ms);
-    if (!role_send(role, MSG_STOP)) {
-        role_kill(role);
+    /* One that can not be told is at its end already, or hangs. */
+    if (!role_send(role, MSG_STOP) && ms > SPEECHLESS_MS) {
+        ms = SPEECHLESS_MS;
     }
+    await(role, ROLE_AWAIT_STOPPED, ms);
 }
 
 void role_drain(struct role *role, long ms)
@@ -305,7 +306,7 @@ void role_drain(struct role *role, long ms)
     } else if (role->ready && role_send(role, MSG_DRAIN)) {
         await(role, ROLE_AWAIT_DRAINED, ms);
     } else {
-        role_kill(role); /* it holds no client yet, or can not be told */
+        role_kill(role); /* it holds no client yet, or is lost to them */
     }
 }
 
