@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 
-#include "tsa/base/log.h"
 #include "tsa/base/now.h"
 #include "tsa/front/access_log.h"
 
@@ -182,9 +181,6 @@ const struct http_server_ops front_requests_ops = {
 void front_requests_init(struct front_requests *r, struct event_base *base)
 {
     r->place = shared_take_place(r->shared);
-    if (!r->place) {
-        log_die(70, "there is no place for one more front beside %d others", SHARED_PLACES);
-    }
     admit_init(&r->admit, r->settings, r->shared, r->place);
     http_route_init(&r->routes, r->units, r->num_units);
     metrics_init(&r->metrics, r->shared, r->place, r->units, r->num_units);

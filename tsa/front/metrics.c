@@ -111,12 +111,12 @@ static void sum_units(const struct metrics *metrics, struct metrics_sums *out)
 
 static void sum_places(const struct shared *shared, struct metrics_sums *out)
 {
-    uint32_t end = atomic_load_explicit(&shared->places_end, memory_order_relaxed), i;
+    size_t i;
 
-    for (i = 0; i < end && i < SHARED_PLACES; i++) {
+    for (i = 0; i < SHARED_PLACES; i++) {
         const struct shared_place *place = &shared->places[i];
 
-        if (atomic_load_explicit(&place->pid, memory_order_relaxed) != 0) {
+        if (shared_is_taken(shared, i)) {
             out->fronts++;
             out->open += atomic_load_explicit(&place->num_open, memory_order_relaxed);
             out->waiting += atomic_load_explicit(&place->num_waiting, memory_order_relaxed);

@@ -2,7 +2,7 @@
 /*
  * The file that all fronts map. It is larger than what is used of it: pages come to life when they are touched, so nothing here walks what
  * was never used. A front may die at any instruction: every number is changed by one atomic step, and what ends with a front stands in its place, which the
- * parent empties. There is no lock that a dead one could hold. It refuses to map what it has not made: a file that somebody could cut short
+ * parent frees and the next one empties. There is no lock that a dead one could hold. It refuses to map what it has not made: a file that somebody could cut short
  * would end in SIGBUS.
  */
 #include "tsa/front/shared.h"
@@ -84,7 +84,8 @@ void shared_unmap(struct shared *shared)
 
 /* ---- units ---- */
 
-/* Readers of other processes see an empty name or a whole one: its first character is taken away first and comes back last. */
+/* Its first character is taken away first and comes back last, so that a front which begins just now finds no name that is half there. One
+ * that counts here already has been gone since the change before last. */
 static void name_unit(struct shared_unit *unit, const char *name)
 {
     shared_count *count = &unit->requests[0][0];
@@ -100,7 +101,7 @@ static void name_unit(struct shared_unit *unit, const char *name)
 
 struct shared_unit *shared_find_unit(struct shared *shared, const char *name)
 {
-    for (size_t i = 0; *name && i < SETTINGS_MAX_UNITS; i++) {
+    for (size_t i = 0; *name && i < SHARED_UNITS; i++) {
         if (strncmp(shared->units[i].name, name, SHARED_NAME_MAX) == 0) {
             return &shared->units[i];
         }
@@ -118,12 +119,12 @@ static bool is_among(const char *name, const char *const *names, size_t num)
     return false;
 }
 
-/* A free place, else that of a name that is gone; a front of the old generation that still counts there counts for the new one a moment. */
+/* A free place, else that of a name that is gone. */
 static struct shared_unit *find_room(struct shared *shared, const char *const *names, size_t num)
 {
     struct shared_unit *gone = NULL;
 
-    for (size_t i = 0; i < SETTINGS_MAX_UNITS; i++) {
+    for (size_t i = 0; i < SHARED_UNITS; i++) {
         struct shared_unit *unit = &shared->units[i];
 
         if (!unit->name[0]) {
@@ -153,28 +154,6 @@ void shared_name_units(struct shared *shared, const char *const *names, size_t n
 
 /* ---- places ---- */
 
-static void raise_end(struct shared *shared, uint32_t end)
-{
-    uint32_t now = atomic_load(&shared->places_end);
-
-    while (now < end && !atomic_compare_exchange_weak(&shared->places_end, &now, end)) {
-    }
-}
-
-/* The end is raised first: who dies in between leaves nothing that nobody walks. */
-struct shared_place *shared_take_place(struct shared *shared)
-{
-    for (uint32_t i = 0; i < SHARED_PLACES; i++) {
-        int32_t none = 0;
-
-        raise_end(shared, i + 1);
-        if (atomic_compare_exchange_strong(&shared->places[i].pid, &none, (int32_t)getpid())) {
-            return &shared->places[i];
-        }
-    }
-    return NULL;
-}
-
 static void empty(struct shared_place *place)
 {
     atomic_store_explicit(&place->num_open, 0, memory_order_relaxed);
@@ -182,16 +161,41 @@ static void empty(struct shared_place *place)
     for (size_t i = 0; i < SHARED_SOURCES; i++) {
         atomic_store_explicit(&place->conns[i], 0, memory_order_relaxed);
     }
-    atomic_store(&place->pid, 0); /* last: from here on it may be somebody else's */
 }
 
-void shared_bury(struct shared *shared, int32_t pid)
+/* Who dies in between leaves a place that is his, and that nobody sums up. */
+struct shared_place *shared_take_place(struct shared *shared)
 {
-    const uint32_t end = atomic_load(&shared->places_end);
+    const int32_t pid = (int32_t)getpid();
 
-    for (uint32_t i = 0; pid > 0 && i < end && i < SHARED_PLACES; i++) {
-        if (atomic_load(&shared->places[i].pid) == pid) {
+    for (size_t i = 0; i < SHARED_PLACES; i++) {
+        int32_t none = 0;
+
+        if (atomic_compare_exchange_strong(&shared->pids[i], &none, -pid)) {
             empty(&shared->places[i]);
+            atomic_store(&shared->pids[i], pid);
+            return &shared->places[i];
+        }
+    }
+    return &shared->places[SHARED_PLACES - 1];
+}
+
+static bool lives(int32_t pid, const int32_t *living, size_t num)
+{
+    for (size_t i = 0; i < num; i++) {
+        if (pid == living[i] || pid == -living[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Not by the number of the one that has ended: it may have written another one there. */
+void shared_keep(struct shared *shared, const int32_t *living, size_t num)
+{
+    for (size_t i = 0; i < SHARED_PLACES; i++) {
+        if (!lives(atomic_load(&shared->pids[i]), living, num)) {
+            atomic_store(&shared->pids[i], 0);
         }
     }
 }

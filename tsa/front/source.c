@@ -48,11 +48,12 @@ static uint32_t set_of(uint64_t key)
 
 static uint32_t sum_conns(const struct source_table *table, uint32_t source)
 {
-    const uint32_t end = atomic_load(&table->shared->places_end);
     uint32_t sum = 0;
 
-    for (uint32_t i = 0; i < end && i < SHARED_PLACES; i++) {
-        sum += atomic_load(&table->shared->places[i].conns[source]);
+    for (size_t i = 0; i < SHARED_PLACES; i++) {
+        if (shared_is_taken(table->shared, i)) {
+            sum += atomic_load(&table->shared->places[i].conns[source]);
+        }
     }
     return sum;
 }
@@ -162,9 +163,14 @@ enum rc source_connect(struct source_table *table, const struct netaddr *client,
     return RC_OK;
 }
 
+/* Never below none, whatever another front has written there: that would be 65,535. */
 void source_disconnect(struct source_table *table, uint32_t source)
 {
-    atomic_fetch_sub(&table->place->conns[source], 1);
+    uint16_t seen = atomic_load(&table->place->conns[source]);
+
+    while (seen > 0 &&
+           !atomic_compare_exchange_weak(&table->place->conns[source], &seen, (uint16_t)(seen - 1))) {
+    }
 }
 
 /* ---- requests ---- */

@@ -137,14 +137,22 @@ void house_check(const struct house *house, const struct settings *settings, str
     check_folder(house->ledger, "ledger.dir", settings->ledger.dir, errors);
 }
 
-void house_name_units(const struct house *house, const struct settings *settings)
+static size_t list_units(const struct settings *settings, const char **names)
 {
-    const char *names[SETTINGS_MAX_UNITS];
-    const size_t num = settings_num_units(settings);
+    const size_t num = settings ? settings_num_units(settings) : 0;
 
     for (size_t i = 0; i < num; i++) {
         names[i] = settings_unit(settings, i)->name;
     }
+    return num;
+}
+
+void house_name_units(const struct house *house, const struct settings *now, const struct settings *next)
+{
+    const char *names[2 * SETTINGS_MAX_UNITS];
+    size_t num = list_units(now, names);
+
+    num += list_units(next, names + num);
     shared_name_units(house->shared, names, num);
 }
 

@@ -33,8 +33,9 @@ void house_close(struct house *house);
 /* house_check tells, as errors, which folders of other settings are not those of this house: they can not change while it stands. */
 void house_check(const struct house *house, const struct settings *settings, struct cfg_errors *errors);
 
-/* house_name_units prepares the counters for these units: before fronts that serve them start. */
-void house_name_units(const struct house *house, const struct settings *settings);
+/* house_name_units prepares the counters for the units of next: before fronts that serve them start. Those of now (NULL: none runs) keep theirs, since next
+ * may come to nothing. */
+void house_name_units(const struct house *house, const struct settings *now, const struct settings *next);
 
 /* What a role gets of it. */
 void house_give_clock(const struct house *house, struct spawn *spawn);

@@ -71,6 +71,23 @@ static void for_each(struct supervise *all, void (*act)(struct role *role))
     }
 }
 
+/* Where fronts count their connections: who is no front any more has no place there. */
+static void free_places(struct supervise *all)
+{
+    struct crew *const crews[] = {all->now, all->next, all->old};
+    int32_t living[3 * CREW_MAX_ROLES];
+    size_t num = 0;
+
+    for (size_t i = 0; i < sizeof(crews) / sizeof(crews[0]); i++) {
+        for (size_t j = 0; crews[i] && j < crews[i]->num; j++) {
+            if (crews[i]->roles[j].kind == ROLE_FRONT && crews[i]->roles[j].pid > 0) {
+                living[num++] = crews[i]->roles[j].pid;
+            }
+        }
+    }
+    shared_keep(all->house->shared, living, num);
+}
+
 static struct crew *new_crew(struct supervise *all, struct generation **take_generation)
 {
     const struct crew_owner owner = {
@@ -82,7 +99,8 @@ static struct crew *new_crew(struct supervise *all, struct generation **take_gen
         .arg = all,
     };
 
-    house_name_units(all->house, &(*take_generation)->settings);
+    house_name_units(all->house, all->now ? &all->now->generation->settings : NULL,
+                     &(*take_generation)->settings);
     return crew_new(&owner, take_generation);
 }
 
@@ -136,9 +154,12 @@ static void drop_next(struct supervise *all)
     } else if (waiting) {
         generation_pass_on(waiting, all->now->generation);
     }
-    crew_free(all->next);
+    if (all->next) {
+        crew_free(all->next);
+        all->next = NULL;
+        free_places(all);
+    }
     generation_free(waiting);
-    all->next = NULL;
     all->waiting = NULL;
     all->step = SUPERVISE_STEADY;
 }
@@ -349,9 +370,7 @@ static void take_end(struct supervise *all, struct crew *crew, struct role *role
 
     (void)spawn_describe_end(status, end);
     role_forget(role);
-    if (role->kind == ROLE_FRONT) {
-        shared_bury(all->house->shared, pid);
-    }
+    free_places(all);
     if (!expected) {
         log_error("the %s (process %d) died: %s", role_name(role->kind), (int)pid, end);
     } else if (status != 0) {

@@ -164,32 +164,60 @@ static void test_units_keep_places(void **state)
 
 static void test_units_reuse(void **state)
 {
-    static char texts[SETTINGS_MAX_UNITS + 1][8];
-    const char *names[SETTINGS_MAX_UNITS + 1];
+    static char texts[SHARED_UNITS + 1][8];
+    const char *names[SHARED_UNITS + 1];
     struct shared *shared = new_shared();
     struct shared_unit *last, *reused;
 
     (void)state;
-    for (size_t i = 0; i <= SETTINGS_MAX_UNITS; i++) {
+    for (size_t i = 0; i <= SHARED_UNITS; i++) {
         (void)snprintf(texts[i], sizeof(texts[i]), "u%zu", i);
         names[i] = texts[i];
     }
-    shared_name_units(shared, names, SETTINGS_MAX_UNITS);
-    last = shared_find_unit(shared, "u63");
+    shared_name_units(shared, names, SHARED_UNITS);
+    last = shared_find_unit(shared, "u127");
     assert_non_null(last);
     atomic_fetch_add(&last->requests[0][RC_OK], 1);
     reused = shared_find_unit(shared, "u0");
     assert_non_null(reused);
     atomic_fetch_add(&reused->requests[SHARED_KINDS - 1][RC_NUM - 1], 9);
-    shared_name_units(shared, names + 1, SETTINGS_MAX_UNITS); /* u0 is gone, u64 has come */
+    shared_name_units(shared, names + 1, SHARED_UNITS); /* u0 is gone, u128 has come */
     assert_null(shared_find_unit(shared, "u0"));
-    assert_ptr_equal(shared_find_unit(shared, "u64"), reused);
+    assert_ptr_equal(shared_find_unit(shared, "u128"), reused);
     assert_int_equal(atomic_load(&reused->requests[SHARED_KINDS - 1][RC_NUM - 1]), 0);
-    assert_ptr_equal(shared_find_unit(shared, "u63"), last);
+    assert_ptr_equal(shared_find_unit(shared, "u127"), last);
     assert_int_equal(atomic_load(&last->requests[0][RC_OK]), 1);
-    shared_name_units(shared, names, SETTINGS_MAX_UNITS + 1); /* one too many: none is pushed out */
-    assert_ptr_equal(shared_find_unit(shared, "u64"), reused);
+    shared_name_units(shared, names, SHARED_UNITS + 1); /* one too many: none is pushed out */
+    assert_ptr_equal(shared_find_unit(shared, "u128"), reused);
     assert_null(shared_find_unit(shared, "u0"));
+    shared_unmap(shared);
+}
+
+/* As many units as there can be, and after a reload as many others: those that run keep their counters, as it may come to nothing. */
+static void test_units_of_two_generations(void **state)
+{
+    static char texts[3 * SETTINGS_MAX_UNITS][8];
+    const char *names[3 * SETTINGS_MAX_UNITS];
+    struct shared *shared = new_shared();
+
+    (void)state;
+    for (size_t i = 0; i < 3 * SETTINGS_MAX_UNITS; i++) {
+        (void)snprintf(texts[i], sizeof(texts[i]), "u%zu", i);
+        names[i] = texts[i];
+    }
+    shared_name_units(shared, names, SETTINGS_MAX_UNITS);
+    for (size_t reload = 0; reload < 2; reload++) {
+        const char *const *now = names + reload * SETTINGS_MAX_UNITS;
+
+        for (size_t i = 0; i < SETTINGS_MAX_UNITS; i++) {
+            atomic_store(&shared_find_unit(shared, now[i])->requests[1][RC_OK], 1 + i);
+        }
+        shared_name_units(shared, now, 2 * SETTINGS_MAX_UNITS);
+        for (size_t i = 0; i < 2 * SETTINGS_MAX_UNITS; i++) {
+            assert_int_equal(atomic_load(&shared_find_unit(shared, now[i])->requests[1][RC_OK]),
+                             i < SETTINGS_MAX_UNITS ? 1 + i : 0);
+        }
+    }
     shared_unmap(shared);
 }
 
@@ -212,29 +240,106 @@ static void test_unit_names(void **state)
 
 /* ---- places ---- */
 
+static uint32_t num_taken(const struct shared *shared)
+{
+    uint32_t num = 0;
+
+    for (size_t i = 0; i < SHARED_PLACES; i++) {
+        num += shared_is_taken(shared, i);
+    }
+    return num;
+}
+
 static void test_places(void **state)
 {
+    const int32_t living[] = {12345, (int32_t)getpid()};
     struct shared *shared = new_shared();
 
     (void)state;
     for (uint32_t i = 0; i < SHARED_PLACES; i++) {
         assert_ptr_equal(shared_take_place(shared), &shared->places[i]);
-        assert_int_equal(atomic_load(&shared->places_end), i + 1);
+        assert_int_equal(num_taken(shared), i + 1);
     }
-    assert_null(shared_take_place(shared));
-    assert_int_equal(atomic_load(&shared->places_end), SHARED_PLACES);
-    atomic_store(&shared->places[5].pid, 12345);
+    atomic_store(&shared->pids[5], 12345);
     atomic_store(&shared->places[5].num_open, 3);
     atomic_store(&shared->places[5].num_waiting, 4);
     atomic_store(&shared->places[5].conns[0], 5);
     atomic_store(&shared->places[5].conns[SHARED_SOURCES - 1], UINT16_MAX);
     atomic_store(&shared->places[6].conns[0], 6);
-    shared_bury(shared, 0);
-    shared_bury(shared, -1);
-    shared_bury(shared, 12345);
+    shared_keep(shared, living, 2);
+    assert_int_equal(num_taken(shared), SHARED_PLACES);
+    shared_keep(shared, living + 1, 1);
+    assert_int_equal(num_taken(shared), SHARED_PLACES - 1);
+    assert_ptr_equal(shared_take_place(shared), &shared->places[5]);
     assert_true(bytes_are_zero(bytes_of(&shared->places[5], sizeof(shared->places[5]))));
     assert_int_equal(atomic_load(&shared->places[6].conns[0]), 6);
-    assert_ptr_equal(shared_take_place(shared), &shared->places[5]);
+    shared_keep(shared, NULL, 0);
+    assert_int_equal(num_taken(shared), 0);
+    shared_unmap(shared);
+}
+
+/* Killed while it takes a place: that is summed up by nobody, taken by nobody, and free when the parent knows of the death. */
+static void test_half_taken(void **state)
+{
+    const int32_t living = 4711;
+    struct shared *shared = new_shared();
+
+    (void)state;
+    atomic_store(&shared->pids[0], -4711);
+    assert_false(shared_is_taken(shared, 0));
+    shared_keep(shared, &living, 1);
+    assert_ptr_equal(shared_take_place(shared), &shared->places[1]);
+    shared_keep(shared, NULL, 0);
+    assert_ptr_equal(shared_take_place(shared), &shared->places[0]);
+    shared_unmap(shared);
+}
+
+/* What a front that was taken over writes stops no other one from starting, and is gone with it: even where it hides behind another number. */
+static void test_foreign_places(void **state)
+{
+    static const int32_t numbers[] = {1, INT32_MAX, INT32_MIN, -1};
+    struct shared *shared = new_shared();
+    const struct shared_place *place;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        memset((void *)shared->places, 0xff, sizeof(shared->places));
+        for (size_t j = 0; j < SHARED_PLACES; j++) {
+            atomic_store(&shared->pids[j], numbers[i]);
+        }
+        place = shared_take_place(shared);
+        assert_in_range(place - shared->places, 0, SHARED_PLACES - 1);
+        shared_keep(shared, NULL, 0);
+        assert_int_equal(num_taken(shared), 0);
+        place = shared_take_place(shared);
+        assert_int_equal(num_taken(shared), 1);
+        assert_true(bytes_are_zero(bytes_of(place, sizeof(*place))));
+    }
+    shared_unmap(shared);
+}
+
+/* Names that are not ended, names that are all the same: found are those that are there, and room is made for others. */
+static void test_foreign_names(void **state)
+{
+    static const char *const names[] = {"a", "b"};
+    char longest[SHARED_NAME_MAX];
+    struct shared *shared = new_shared();
+
+    (void)state;
+    memset(longest, 'x', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = 0;
+    memset((void *)shared->units, 'x', sizeof(shared->units));
+    assert_null(shared_find_unit(shared, longest));
+    shared_name_units(shared, names, 2);
+    assert_ptr_equal(shared_find_unit(shared, "a"), &shared->units[0]);
+    assert_ptr_equal(shared_find_unit(shared, "b"), &shared->units[1]);
+    assert_int_equal(atomic_load(&shared->units[1].requests[0][0]), 0);
+    for (size_t i = 0; i < SHARED_UNITS; i++) {
+        strcpy(shared->units[i].name, "a");
+    }
+    shared_name_units(shared, names, 2);
+    assert_non_null(shared_find_unit(shared, "a"));
+    assert_null(shared_find_unit(shared, "b")); /* not counted, no more */
     shared_unmap(shared);
 }
 
@@ -278,17 +383,15 @@ static void test_processes_count(void **state)
     assert_int_equal(atomic_load(&shared->accepted), NUM_PROCESSES * NUM_COUNTS);
     assert_int_equal(atomic_load(&shared_find_unit(shared, "main")->requests[1][RC_OK]),
                      NUM_PROCESSES * NUM_COUNTS);
-    assert_int_equal(atomic_load(&shared->places_end), NUM_PROCESSES);
+    assert_int_equal(num_taken(shared), NUM_PROCESSES);
     for (size_t i = 0; i < NUM_PROCESSES; i++) { /* each had one to itself */
         num_open += atomic_load(&shared->places[i].num_open);
         assert_int_equal(atomic_load(&shared->places[i].num_open), NUM_COUNTS);
         assert_int_equal(atomic_load(&shared->places[i].conns[6]), NUM_COUNTS / 7);
     }
-    for (size_t i = 0; i < NUM_PROCESSES; i++) {
-        shared_bury(shared, pids[i]);
-    }
     assert_int_equal(num_open, NUM_PROCESSES * NUM_COUNTS);
-    assert_true(bytes_are_zero(bytes_of(shared->places, sizeof(shared->places[0]) * NUM_PROCESSES)));
+    shared_keep(shared, NULL, 0);
+    assert_int_equal(num_taken(shared), 0);
     shared_unmap(shared);
 }
 
@@ -313,11 +416,10 @@ static void test_killed_while_counting(void **state)
         }
         assert_int_equal(kill(pid, SIGKILL), 0);
         assert_true(WIFSIGNALED(wait_for(pid)));
-        assert_int_equal(atomic_load(&shared->places[0].pid), pid);
-        shared_bury(shared, pid);
-        assert_true(bytes_are_zero(bytes_of(&shared->places[0], sizeof(shared->places[0]))));
+        assert_int_equal(atomic_load(&shared->pids[0]), pid);
+        shared_keep(shared, NULL, 0);
+        assert_int_equal(num_taken(shared), 0);
     }
-    assert_int_equal(atomic_load(&shared->places_end), 1);
     shared_unmap(shared);
 }
 
@@ -330,8 +432,12 @@ int main(void)
         cmocka_unit_test(test_file_limit),
         cmocka_unit_test(test_units_keep_places),
         cmocka_unit_test(test_units_reuse),
+        cmocka_unit_test(test_units_of_two_generations),
         cmocka_unit_test(test_unit_names),
         cmocka_unit_test(test_places),
+        cmocka_unit_test(test_half_taken),
+        cmocka_unit_test(test_foreign_places),
+        cmocka_unit_test(test_foreign_names),
         cmocka_unit_test(test_processes_count),
         cmocka_unit_test(test_killed_while_counting),
     };

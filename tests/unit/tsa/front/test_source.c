@@ -197,10 +197,49 @@ static void test_garbage(void **state)
         (void)count_let(&table, v4(7), START, 10);
         assert_int_equal(count_let(&table, v4(1), START + 100 * SECOND, 10), 5);
     }
-    atomic_store(&shared->places_end, UINT32_MAX);
+    for (size_t i = 0; i < SHARED_PLACES; i++) {
+        atomic_store(&shared->pids[i], INT32_MAX);
+    }
     assert_true(connects(&table, v4(1), &source));
     source_disconnect(&table, source);
     shared_unmap(shared);
+}
+
+/* Somebody writes 0 where connections are counted: their end does not make 65,535 of it, which would shut the source out for good. */
+static void test_count_below_none(void **state)
+{
+    struct shared *shared = new_shared();
+    struct source_table table = new_table(shared, 0, 1, 3);
+    uint32_t source;
+
+    (void)state;
+    assert_true(connects(&table, v4(1), &source));
+    atomic_store(&table.place->conns[source], 0);
+    source_disconnect(&table, source);
+    assert_true(connects(&table, v4(1), &source));
+    shared_unmap(shared);
+}
+
+/* The longest interval times the largest burst, and the shortest; at any time that a clock can tell. */
+static void test_extremes(void **state)
+{
+    static const int64_t times[] = {0, 1, START, INT64_MAX / 2};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        struct shared *shared = new_shared();
+        struct source_table slow = new_table(shared, 1, 1000000, 0),
+                            quick = new_table(shared, 1000000, 1000000, 0),
+                            tight = new_table(shared, 1000000, 1, 0);
+
+        assert_int_equal(count_let(&slow, v4(1), times[i], 1000002), 1000000);
+        assert_int_equal(count_let(&slow, v4(1), times[i] + SECOND, 5), 1);
+        assert_int_equal(count_let(&quick, v4(2), times[i], 1000002), 1000000);
+        assert_int_equal(count_let(&quick, v4(2), times[i] + SECOND / 1000, 1002), 1000);
+        assert_int_equal(count_let(&tight, v4(3), times[i], 5), 1);
+        assert_int_equal(count_let(&tight, v4(3), times[i] + 1000, 5), 1);
+        shared_unmap(shared);
+    }
 }
 
 static void test_connections(void **state)
@@ -290,6 +329,7 @@ static void test_connections_over_processes(void **state)
 {
     struct shared *shared = new_shared();
     struct source_table table = new_table(shared, 0, 1, 50);
+    const int32_t self = (int32_t)getpid();
     pid_t pids[NUM_PROCESSES];
     uint32_t source;
 
@@ -306,9 +346,7 @@ static void test_connections_over_processes(void **state)
     wait_for_all(pids);
     assert_int_equal(atomic_load(&shared->accepted), 50);
     assert_false(connects(&table, v4(1), &source));
-    for (size_t i = 0; i < NUM_PROCESSES; i++) {
-        shared_bury(shared, pids[i]);
-    }
+    shared_keep(shared, &self, 1);
     for (int i = 0; i < 50; i++) { /* nothing is held for the dead */
         assert_true(connects(&table, v4(1), &source));
     }
@@ -321,6 +359,7 @@ static void test_killed(void **state)
 {
     struct shared *shared = new_shared();
     struct source_table table = new_table(shared, 1000000, 1000, 2);
+    const int32_t self = (int32_t)getpid();
     uint32_t source;
 
     (void)state;
@@ -345,7 +384,7 @@ static void test_killed(void **state)
         }
         assert_int_equal(kill(pid, SIGKILL), 0);
         assert_int_equal(waitpid(pid, NULL, 0), pid);
-        shared_bury(shared, pid);
+        shared_keep(shared, &self, 1);
         for (uint32_t i = 0; i < 97; i++) {
             uint32_t second;
 
@@ -496,6 +535,8 @@ int main(void)
         cmocka_unit_test(test_what_is_one_source),
         cmocka_unit_test(test_other_limits),
         cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_count_below_none),
+        cmocka_unit_test(test_extremes),
         cmocka_unit_test(test_connections),
         cmocka_unit_test(test_rate_over_processes),
         cmocka_unit_test(test_connections_over_processes),

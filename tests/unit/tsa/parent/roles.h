@@ -153,6 +153,9 @@ static void begin(struct child *child, struct inherit *in)
     int fd;
 
     child->fds[child->num++] = inherit_take(in, "parent");
+    if ((fd = inherit_take(in, "shared")) >= 0) {
+        (void)shared_take_place(shared_map(fd)); /* mapped until it ends */
+    }
     if ((fd = inherit_take(in, "issuer")) >= 0) {
         add_peer(child, fd);
     }
@@ -180,10 +183,10 @@ static int child_main(int argc, char **argv)
     if (is_told(&child, "exits")) {
         return 78;
     }
+    begin(&child, &in);
     if (is_told(&child, "sleeps")) {
         (void)usleep(100000);
     }
-    begin(&child, &in);
     say(child.fds[0], is_told(&child, "babbles") ? MSG_STOP : MSG_READY, 0);
     while (!child.ended && !is_told(&child, "dies")) {
         turn(&child, -1);

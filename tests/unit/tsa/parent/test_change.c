@@ -95,6 +95,16 @@ static void test_next_change_clears(void **state)
     world_free(world);
 }
 
+static unsigned num_places_taken(const struct world *world)
+{
+    unsigned num = 0;
+
+    for (size_t i = 0; i < SHARED_PLACES; i++) {
+        num += atomic_load(&world->house.shared->pids[i]) != 0;
+    }
+    return num;
+}
+
 /* What runs is not touched, whichever of the new ones can not be. */
 static void test_given_up(void **state)
 {
@@ -127,6 +137,24 @@ static void test_given_up(void **state)
     change(world, 2, "-", 2);
     assert_true(wait_for(world, &world->num_changed, sizeof(rows) / sizeof(rows[0]) + 1, 5000));
     assert_string_equal(world->why, "");
+    world_free(world);
+}
+
+/* Of two new fronts one dies, and the other is ended with the whole change. */
+static void test_given_up_frees_places(void **state)
+{
+    struct world *world = ready_world("-", 2);
+
+    (void)state;
+    change(world, 2, "front sleeps", 2);
+    for (int i = 0; i < 500 && num_places_taken(world) < 4; i++) {
+        run_for(world, 1);
+    }
+    assert_int_equal(num_places_taken(world), 4);
+    assert_int_equal(kill(find_role(world->all.next, ROLE_FRONT, 0)->pid, SIGKILL), 0);
+    assert_true(wait_for(world, &world->num_changed, 1, 5000));
+    assert_non_null(strstr(world->why, "the new front ended"));
+    assert_int_equal(num_places_taken(world), 2);
     world_free(world);
 }
 
@@ -222,6 +250,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_old_front_stays),
         cmocka_unit_test(test_next_change_clears),
         cmocka_unit_test(test_given_up),
+        cmocka_unit_test(test_given_up_frees_places),
         cmocka_unit_test(test_new_role_dies_late),
         cmocka_unit_test(test_old_issuer_hangs),
         cmocka_unit_test(test_old_role_dies_meanwhile),
