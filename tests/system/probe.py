@@ -41,16 +41,6 @@ class Server:
         return json.loads(answer.stdout)["ledger"]["records"]
 
 
-def parts_of(case, queries):
-    """The octets of a case, with the one more request behind them."""
-    parts = case.octets if isinstance(case.octets, tuple) else (case.octets,)
-    parts = list(parts) + ([probe_table.GLUE] if case.glue else [])
-    parts = [part if isinstance(part, float) else probe_http.fill(part, queries) for part in parts]
-    if case.glue:  # one packet
-        parts[-2:] = [parts[-2] + parts[-1]]
-    return parts
-
-
 def cut(parts, at):
     """All in two pieces, the second a moment later."""
     octets = b"".join(part for part in parts if not isinstance(part, float))
@@ -125,7 +115,7 @@ def check_end(connection, case):
 
 def run_case(server, case, pieces=None, single=0.0):
     queries = {}
-    parts = parts_of(case, queries)
+    parts = probe_table.parts_of(case, queries)
     if pieces:
         parts = cut(parts, pieces)
     with server.connect() as connection:
@@ -155,7 +145,7 @@ def once(server, case):
 
 
 def in_pieces(server, case):
-    size = sum(len(part) for part in parts_of(case, {}) if not isinstance(part, float))
+    size = sum(len(part) for part in probe_table.parts_of(case, {}) if not isinstance(part, float))
     for at in range(1, size):
         run_case(server, case, pieces=at)
     run_case(server, case, single=0.002)

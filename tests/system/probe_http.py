@@ -183,13 +183,16 @@ class Connection:
 
     def is_quiet(self, seconds):
         """Whether nothing comes for so long, nor the end."""
+        if self.buffer:
+            return False
         self.socket.settimeout(seconds)
         try:
-            return not self.buffer and self._more() and False
-        except TimeoutError:
+            self._more()
+        except (TimeoutError, BlockingIOError):
             return True
         finally:
             self.socket.settimeout(self.seconds)
+        return False
 
 
 def send_parts(connection, parts, single=0.0):

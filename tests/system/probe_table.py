@@ -6,6 +6,8 @@ one behind it is answered next; where it is bad, nothing behind it may ever be l
 """
 import dataclasses
 
+import probe_http
+
 
 @dataclasses.dataclass
 class Case:
@@ -18,8 +20,14 @@ class Case:
     shut: bool = False  # the client sends no more: half-close
     heads: tuple = ()  # numbers of the answers without a body (HEAD)
     interim: int = 0  # answers 100 Continue
+    is_old: bool = False  # HTTP/0.9: who speaks it answers without a head
     fields: tuple = ()  # what stands in the first answer's fields
-    mended: tuple = ()  # proxies that make something good of it themselves, so that more is answered behind them than here
+
+    def own_tokens(self):
+        """Letters of the queries that are granted, without the glued one's."""
+        queries = {}
+        parts_of(self, queries)
+        return "".join(letter for letter in queries if letter not in "YZ")[: self.tokens - (self.stays and self.glue)]
 
 
 CASES = []
@@ -215,7 +223,7 @@ def chunks():
     good("chunk: trailers", chunked(CHUNK + b"0\r\nA: b\r\nC: d\r\n\r\n"))
     good("chunk: trailers with a name that is forbidden there", chunked(
         CHUNK + b"0\r\nContent-Length: 300\r\nHost: b\r\nContent-Type: text/plain\r\nExpect: 100-continue\r\n\r\n"))
-    good("chunk: trailers of other framing", chunked(CHUNK + b"0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), mended=())
+    good("chunk: trailers of other framing", chunked(CHUNK + b"0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
     for name, size in (
         ("0x", b"0x<X>"), ("a sign", b"+<X>"), ("a minus", b"-<X>"), ("minus one", b"-1"), ("a blank before", b" <X>"), ("a blank behind", b"<X> "),
         ("a tab behind", b"<X>\t"), ("an underscore", b"4_2"), ("none", b""), ("no digit", b"g"), ("an h", b"<X>h"), ("a NUL behind", b"<X>\0"),
@@ -233,7 +241,8 @@ def chunks():
         ("an LF behind the size", b"<X>\n<A>\r\n" + END), ("a CR behind the size", b"<X>\r<A>\r\n" + END), ("an LF behind the data", b"<X>\r\n<A>\n" + END),
         ("a CR behind the data", b"<X>\r\n<A>\r" + END), ("nothing behind the data", b"<X>\r\n<A>" + END), ("other octets behind the data", b"<X>\r\n<A>xx" + END),
         ("a blank behind the data", b"<X>\r\n<A> \r\n" + END), ("LF CR behind the data", b"<X>\r\n<A>\n\r" + END), ("one octet more", b"<X>\r\n<A>x\r\n" + END),
-        ("one octet less", b"43\r\n<A>\r\n" + END), ("two LF at the end", CHUNK + b"0\n\n"),
+        ("one octet less", b"43\r\n<A>\r\n" + END), ("two LF at the end", CHUNK + b"0\n\n"), ("an LF at the end", CHUNK + b"0\r\n\n"),
+        ("an LF behind a trailer", CHUNK + b"0\r\nA: b\r\n\n"),
         ("an LF behind the last size", CHUNK + b"0\n\r\n"), ("a CR at the end", CHUNK + b"0\r\n\rX"), ("CR CR LF at the end", CHUNK + b"0\r\n\r\r\n"),
         ("other octets at the end", CHUNK + b"0\r\nxx"), ("a last size with a sign", CHUNK + b"+0\r\n\r\n"), ("a last size below 0", CHUNK + b"-0\r\n\r\n"),
         ("a last size with 0x", CHUNK + b"0x0\r\n\r\n"), ("a last size with a blank", CHUNK + b"0 \r\n\r\n"), ("no end", CHUNK + b"0\r\n"), ("no last chunk", CHUNK),
@@ -241,12 +250,13 @@ def chunks():
         ("a trailer with a blank before its colon", CHUNK + b"0\r\nA : b\r\n\r\n"), ("a trailer that ends in LF", CHUNK + b"0\r\nA: b\n\r\n"),
         ("a trailer that ends in CR", CHUNK + b"0\r\nA: b\rC: d\r\n\r\n"), ("a NUL in a trailer", CHUNK + b"0\r\nA: \0\r\n\r\n"),
  ("a blank before the trailers", CHUNK + b"0\r\n A: b\r\n\r\n"),
+        ("a trailer that is folded", CHUNK + b"0\r\nA: b\r\n c\r\n\r\n"), ("a trailer that is folded to a length", CHUNK + b"0\r\nA:\r\n Content-Length: 3\r\n\r\n"),
         ("a control character in a trailer", CHUNK + b"0\r\nA: \x01\r\n\r\n"), ("a request in the trailers", CHUNK + b"0\r\n" + HIDDEN),
     ):
         bad("chunks: " + name, 400, chunked(body))
     bad("chunks: an extension of 64 KiB", 413, chunked(b"<X>;a=" + b"b" * 65536 + b"\r\n<A>\r\n" + END))
-    bad("chunks: trailers of 32 KiB", 413, chunked(CHUNK + b"0\r\n" + b"A: bcdefghijklm\r\n" * 2048 + b"\r\n"))
-    bad("chunks: a trailer of 64 KiB", 413, chunked(CHUNK + b"0\r\nA: " + b"b" * 65536 + b"\r\n\r\n"))
+    bad("chunks: trailers of 32 KiB", 431, chunked(CHUNK + b"0\r\n" + b"A: bcdefghijklm\r\n" * 2048 + b"\r\n"))
+    bad("chunks: a trailer of 64 KiB", 431, chunked(CHUNK + b"0\r\nA: " + b"b" * 65536 + b"\r\n\r\n"))
     bad("chunks: cut in the data", 400, chunked(b"<X>\r\n<A1>"), glue=False, shut=True)
     bad("chunks: cut before the end", 400, chunked(CHUNK), glue=False, shut=True)
     bad("chunks: cut in the end", 400, chunked(CHUNK + b"0\r\n"), glue=False, shut=True)
@@ -307,10 +317,10 @@ def first_lines():
         ("no protocol", b"POST / 1.1"), ("a brace in the address", b"POST /{x} HTTP/1.1\r\nX: {"),
     ):
         status = 404 if b"{" in line else 400
-        bad("line: " + name, status, line + b"\r\n" + rest)
+        bad("line: " + name, status, line + b"\r\n" + rest, is_old=name.startswith("no version"))
     for version in (b"0.9", b"1.2", b"1.9", b"2.0", b"3.0", b"9.9", b"0.0"):
         bad("line: HTTP/" + version.decode(), 505, b"POST / HTTP/" + version + b"\r\n" + rest)
-    bad("HTTP/0.9 as it was", 400, b"GET /healthz\r\n")
+    bad("HTTP/0.9 as it was", 400, b"GET /healthz\r\n", is_old=True)
     bad("the first octets of HTTP/2", 505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
     bad("the first octets of TLS", 400, b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03")
     bad("random octets", 400, bytes(range(128, 256)) * 2)
@@ -407,6 +417,7 @@ def expectations():
     bad("100-continue without length", 411, POST + expect + b"\r\n")
     for name, value in (("a miracle", b"a miracle"), ("a list", b"100-continue, x"), ("a parameter", b"100-continue;q=1"), ("200-ok", b"200-ok"), ("empty", b"")):
         bad("expectation: " + name, 417, POST + b"Expect: " + value + b"\r\n" + CL + b"\r\n<A>")
+    bad("two expectations", 417, POST + expect + b"Expect: x\r\n" + CL + b"\r\n<A>")
     view("100-continue of a GET", GET + expect + b"\r\n")
 
 
@@ -415,6 +426,7 @@ def sequences():
     case("a pipeline of 9, in order", eight, (200,) * 9, 9, True)
     case("a pipeline of both kinds of framing", (WHOLE + POST + TE + b"\r\n<X>\r\n<B>\r\n" + END) + POST + CL + b"\r\n<C>", (200,) * 4, 4, True)
     case("a pipeline with an error in it", WHOLE + b"GARBAGE\r\n\r\n" + HIDDEN, (200, 400), 1, False)
+    case("a pipeline with a 404 in it", WHOLE + b"GET /nothing HTTP/1.1\r\n" + HOST + b"\r\n" + HIDDEN, (200, 404), 1, False)
     case("a pipeline with a close in it", WHOLE + POST + b"Connection: close\r\n" + CL + b"\r\n<B>" + HIDDEN, (200, 200), 2, False)
     case("a pipeline that ends after a whole request", WHOLE + POST + CL + b"\r\n<B>", (200, 200), 2, False, glue=False, shut=True)
     case("half-closed after the request", WHOLE, (200,), 1, False, glue=False, shut=True)
@@ -429,6 +441,17 @@ def sequences():
 
 for part in (lengths, bodies_of_others, codings, chunks, lines, first_lines, addresses, hosts, sizes, keeping, expectations, sequences):
     part()
+
+
+def parts_of(case, queries):
+    """The octets of a case, with the one more request behind them."""
+    parts = case.octets if isinstance(case.octets, tuple) else (case.octets,)
+    parts = list(parts) + ([GLUE] if case.glue else [])
+    parts = [part if isinstance(part, float) else probe_http.fill(part, queries) for part in parts]
+    if case.glue:  # one packet
+        parts[-2:] = [parts[-2] + parts[-1]]
+    return parts
+
 
 # Framing that is sent once more in other pieces: each cut in two, and octet by octet.
 CUT = (
