@@ -23,13 +23,17 @@ static void check_client(const struct admit *admit, const uint8_t *text, size_t 
                          stranger = {.family = AF_INET, .addr = {192, 0, 2, 1}},
                          forger = {.family = AF_INET, .addr = {192, 0, 2, 66}};
     const size_t skip = strlen(FORGED);
-    const struct netaddr client = admit_client(admit, &proxy, bytes_of(text + skip, len - skip)),
-                         more = admit_client(admit, &proxy, bytes_of(text, len)),
-                         direct = admit_client(admit, &stranger, bytes_of(text, len));
+    const struct bytes lines[] = {bytes_str("192.0.2.66"), bytes_of(text + skip, len - skip)},
+                       forged = bytes_of(text, len);
+    const struct netaddr client = admit_client(admit, &proxy, lines + 1, 1),
+                         more = admit_client(admit, &proxy, &forged, 1),
+                         above = admit_client(admit, &proxy, lines, 2),
+                         direct = admit_client(admit, &stranger, lines, 2);
 
     check(client.family == AF_INET || client.family == AF_INET6);
     check(netaddr_equal(&direct, &stranger));
     check(netaddr_equal(&more, &client) || (is_proxy(&client) && netaddr_equal(&more, &forger)));
+    check(netaddr_equal(&above, &client) || (is_proxy(&client) && netaddr_equal(&above, &forger)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_len)

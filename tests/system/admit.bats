@@ -69,6 +69,7 @@ post() {
     [ "$(ask 127.0.0.7 -H 'X-Forwarded-For: 198.51.100.1, 203.0.113.9')" = 403 ]
     [ "$(ask 127.0.0.7 -H 'X-Forwarded-For: 203.0.113.9, 198.51.100.1')" = 200 ]
     [ "$(ask 127.0.0.7 -H 'X-Forwarded-For: 198.51.100.1' -H 'X-Forwarded-For: 203.0.113.9')" = 403 ]
+    [ "$(ask 127.0.0.7 -H 'X-Forwarded-For: 203.0.113.9' -H 'X-Forwarded-For: 127.0.0.7')" = 403 ]
     [ "$(ask 127.0.0.7 -H 'X-Forwarded-For: 203.0.113.9, unknown')" = 200 ]
     [ "$(ask 127.0.1.3 -H 'X-Forwarded-For: 203.0.113.9')" = 200 ]
 }

@@ -84,13 +84,14 @@ static struct bytes trim(struct bytes text)
     return text;
 }
 
-/* What stands behind the last comma; *rest is what stands before it. */
-static struct bytes last_hop(struct bytes *rest)
+/* What stands behind the last comma; *rest is what stands before it. *out_is_last: there is no comma. */
+static struct bytes last_hop(struct bytes *rest, bool *out_is_last)
 {
     const uint8_t *comma = rest->len ? memrchr(rest->data, ',', rest->len) : NULL;
     const size_t begin = comma ? (size_t)(comma - rest->data) + 1 : 0;
     const struct bytes hop = bytes_of(rest->data + begin, rest->len - begin);
 
+    *out_is_last = !comma;
     *rest = comma ? bytes_of(rest->data, begin - 1) : BYTES_NONE;
     return trim(hop);
 }
@@ -135,14 +136,20 @@ static bool parse_hop(struct bytes hop, struct netaddr *out)
 }
 
 /* Each listed proxy has added the address that it saw; the walk ends at the first one that is not a listed proxy's, and, before it, at
- * what is no address ("unknown", "_hidden"): then the proxy that wrote it is all that is known. */
+ * what is no address ("unknown", "_hidden", nothing): then the proxy that wrote it is all that is known. Several lines are one list (RFC 9110 5.2):
+ * some proxies add to the last line, some add a line. */
 struct netaddr admit_client(const struct admit *admit, const struct netaddr *connection,
-                            struct bytes forwarded)
+                            const struct bytes *forwarded, size_t num)
 {
     struct netaddr client = *connection, hop;
+    struct bytes line = BYTES_NONE;
+    bool is_last = true; /* of its line */
 
-    for (int i = 0; i < MAX_HOPS && forwarded.len && admit_list_has(&admit->proxies, &client); i++) {
-        if (!parse_hop(last_hop(&forwarded), &hop)) {
+    for (int i = 0; i < MAX_HOPS && admit_list_has(&admit->proxies, &client); i++) {
+        if (is_last && num > 0) {
+            line = forwarded[--num];
+        }
+        if (line.len == 0 || !parse_hop(last_hop(&line, &is_last), &hop)) {
             break;
         }
         client = hop;

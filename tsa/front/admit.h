@@ -39,10 +39,10 @@ bool admit_wants_header(const struct admit *admit, const struct netaddr *from);
 enum rc admit_connect(struct admit *admit, const struct netaddr *client, uint32_t *out_source) MUST_CHECK;
 void admit_disconnect(struct admit *admit, uint32_t source);
 
-/* admit_client finds for whom a request of a connection is: the right-most address of X-Forwarded-For (the last such line; empty = none) that is no
+/* admit_client finds for whom a request of a connection is: the right-most address of X-Forwarded-For (num such lines, as they came) that is no
  * listed proxy, where the connection is a listed proxy's; else the connection's own client. */
 struct netaddr admit_client(const struct admit *admit, const struct netaddr *connection,
-                            struct bytes forwarded);
+                            const struct bytes *forwarded, size_t num);
 
 /* admit_request: RC_OK, RC_FORBIDDEN, RC_RATE (then *out_wait_ns says when to come again). now: CLOCK_MONOTONIC, ns. */
 enum rc admit_request(struct admit *admit, const struct netaddr *client, int64_t now,

@@ -132,7 +132,8 @@ static void on_request(void *arg, struct http_slot *slot, const struct http_requ
 {
     struct front_requests *r = arg;
     const struct http_peer *peer = http_conn_peer(slot);
-    struct netaddr client = admit_client(&r->admit, &peer->client, request->forwarded);
+    struct netaddr client =
+        admit_client(&r->admit, &peer->client, request->forwarded, request->num_forwarded);
     int64_t wait_ns = 0;
     enum rc rc = RC_OK;
 

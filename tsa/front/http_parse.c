@@ -68,8 +68,13 @@ static void keep_field(struct http_parse *parse)
         value.len--;
     }
     for (i = 0; i < HTTP_FIELD_NUM; i++) {
-        if (http_head_text_is(name, field_names[i]) &&
-            (parse->num_fields[i]++ == 0 || i == HTTP_FIELD_FORWARDED)) {
+        if (!http_head_text_is(name, field_names[i])) {
+            continue;
+        }
+        if (i == HTTP_FIELD_FORWARDED) {
+            parse->forwarded[parse->num_fields[i] % HTTP_FORWARDED_MAX] = value;
+        }
+        if (parse->num_fields[i]++ == 0) {
             parse->fields[i] = value;
         }
     }
@@ -280,6 +285,17 @@ static void split_target(struct http_request *request)
     request->query = mark ? bytes_of(mark + 1, (size_t)(rest.data + rest.len - mark) - 1) : BYTES_NONE;
 }
 
+static void view_forwarded(struct http_parse *parse)
+{
+    const size_t num = parse->num_fields[HTTP_FIELD_FORWARDED];
+    size_t i = num > HTTP_FORWARDED_MAX ? num - HTTP_FORWARDED_MAX : 0;
+
+    for (parse->request.num_forwarded = 0; i < num; i++) {
+        parse->request.forwarded[parse->request.num_forwarded++] =
+            view(parse, parse->forwarded[i % HTTP_FORWARDED_MAX]);
+    }
+}
+
 static void view_request(struct http_parse *parse)
 {
     struct http_request *request = &parse->request;
@@ -294,10 +310,10 @@ static void view_request(struct http_parse *parse)
     request->target = view(parse, parse->line.target);
     request->host = view(parse, parse->fields[HTTP_FIELD_HOST]);
     request->agent = view(parse, parse->fields[HTTP_FIELD_AGENT]);
-    request->forwarded = view(parse, parse->fields[HTTP_FIELD_FORWARDED]);
     request->media_type = bytes_of(type.data, len);
     request->body = parse->is_chunked ? wbuf_bytes(&parse->chunks)
                                       : bytes_of(parse->in.data + parse->head.end, parse->body_len);
+    view_forwarded(parse);
     split_target(request);
 }
 

@@ -19,6 +19,8 @@ enum http_method {
     HTTP_METHOD_POST
 };
 
+#define HTTP_FORWARDED_MAX 8
+
 /* One request; the views borrow the input and are good until it moves. */
 struct http_request {
     enum http_method method;
@@ -31,7 +33,9 @@ struct http_request {
     struct bytes host;       /* of an absolute target, else the field's value */
     struct bytes media_type; /* Content-Type without its parameters */
     struct bytes agent;      /* User-Agent */
-    struct bytes forwarded;  /* value of the last X-Forwarded-For line; empty = none */
+    struct bytes forwarded
+        [HTTP_FORWARDED_MAX]; /* values of X-Forwarded-For lines, as they came; of more than that the last */
+    size_t num_forwarded;
     struct bytes body;
 };
 
@@ -72,8 +76,9 @@ struct http_parse {
     llhttp_t llhttp;
     struct bytes in; /* during a run */
     size_t fed;      /* first octet that llhttp has not seen */
-    struct http_span name, value,
-        fields[HTTP_FIELD_NUM]; /* value of the first of each, of FORWARDED the last */
+    struct http_span name, value;
+    struct http_span fields[HTTP_FIELD_NUM];        /* value of the first of each */
+    struct http_span forwarded[HTTP_FORWARDED_MAX]; /* a ring of values of FORWARDED */
     unsigned num_fields[HTTP_FIELD_NUM];
     size_t body_len;
     bool is_chunked, complete;

@@ -160,6 +160,22 @@ static void test_wants_header(void **state)
 
 /* ---- X-Forwarded-For ---- */
 
+static size_t split_lines(const char *text, struct bytes *out, size_t max)
+{
+    size_t num = 0;
+
+    while (*text && num < max) {
+        const size_t len = strcspn(text, "\n");
+
+        out[num++] = len ? bytes_of(text, len) : BYTES_NONE;
+        text += len;
+        if (*text && !*++text && num < max) {
+            out[num++] = BYTES_NONE; /* behind the last LF */
+        }
+    }
+    return num;
+}
+
 static void test_client(void **state)
 {
     static const struct {
@@ -217,6 +233,17 @@ static void test_client(void **state)
         {"unix", "192.0.2.1, unknown", "unix", 0},
         /* Proxies alone: the first of them. */
         {"10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3", 0},
+        /* Lines: a proxy has added one, another one to the last. What the client sent stands left of both. */
+        {"10.0.0.1", "192.0.2.1\n10.0.0.2", "192.0.2.1", 0},
+        {"10.0.0.1", "198.51.100.7\n192.0.2.1, 10.0.0.3\n10.0.0.2", "192.0.2.1", 0},
+        {"10.0.0.1", "198.51.100.7\n192.0.2.1", "192.0.2.1", 0},
+        {"10.0.0.1", "198.51.100.7\n192.0.2.1,10.0.0.3", "192.0.2.1", 0},
+        {"10.0.0.1", "192.0.2.1\n", "10.0.0.1", 0},
+        {"10.0.0.1", "192.0.2.1\nunknown", "10.0.0.1", 0},
+        {"10.0.0.1", "192.0.2.1\nunknown, 10.0.0.2", "10.0.0.2", 0},
+        {"10.0.0.1", "192.0.2.1\n,10.0.0.2", "10.0.0.2", 0},
+        {"10.0.0.1", "192.0.2.1\n\n10.0.0.2", "10.0.0.2", 0},
+        {"10.0.0.1", "10.0.0.4\n10.0.0.3\n10.0.0.2", "10.0.0.4", 0},
         /* From anybody else it is not even read. */
         {"192.0.2.99", "198.51.100.7", "192.0.2.99", 0},
         {"10.0.1.1", "10.0.0.1", "10.0.1.1", 0},
@@ -228,7 +255,9 @@ static void test_client(void **state)
     open_world(&world, "proxies = ( \"10.0.0.0/24\", \"2001:db8:5::/48\", \"unix\" );", "");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const struct netaddr connection = addr_of(cases[i].connection), expected = addr_of(cases[i].client);
-        const struct netaddr client = admit_client(&world.admit, &connection, bytes_str(cases[i].forwarded));
+        struct bytes lines[4];
+        const size_t num = split_lines(cases[i].forwarded, lines, 4);
+        const struct netaddr client = admit_client(&world.admit, &connection, lines, num);
 
         if (!netaddr_equal(&client, &expected) || client.port != cases[i].port) {
             char text[NETADDR_TEXT_MAX];
@@ -255,7 +284,7 @@ static void test_client_many_hops(void **state)
         for (int i = 0; i < hops; i++) {
             strcat(text, ",10.0.0.2");
         }
-        client = admit_client(&world.admit, &connection, bytes_str(text));
+        client = admit_client(&world.admit, &connection, (struct bytes[]){bytes_str(text)}, 1);
         assert_true(netaddr_equal(&client, hops < 32 ? &far : &proxy)); /* so many are a trick */
     }
     close_world(&world);
