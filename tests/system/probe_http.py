@@ -73,7 +73,7 @@ class Connection:
         self.seconds = seconds
         self.socket = self._connect(address)
         if tls:
-            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost", suppress_ragged_eofs=False)
         self.buffer = b""
         self.ended = False
 
@@ -110,8 +110,10 @@ class Connection:
         """Reads what there is; False at the end. TimeoutError when nothing comes."""
         try:
             octets = self.socket.recv(65536)
-        except (ConnectionResetError, ssl.SSLEOFError):
+        except ConnectionResetError:
             octets = b""
+        except ssl.SSLEOFError as error:  # RFC 9112 9.8: an end without close_notify may be an attacker's
+            raise Malformed("TLS ends without close_notify") from error
         self.buffer += octets
         self.ended = not octets
         return not self.ended
