@@ -28,6 +28,7 @@ stamp() { # URL [CURL-OPTION...]
 own_start() {
     local dir=$1 tries=400
     shift
+    : > out # of the one before
     "$TSA" lab --dir "$dir" "$@" > out 2> err 3>&- &
     OWN_PID=$!
     until grep -q '^ready ' out; do
