@@ -7,8 +7,8 @@
 
 #include "tsa/base/now.h"
 
-#define REPLY_MAX  (1024u * 1024u)
-#define REPLY_KEEP (16u * 1024u) /* room of this size stays with a slot */
+#define REPLY_MAX  (5u * 1024u * 1024u) /* the counters of 64 units are the longest */
+#define REPLY_KEEP (16u * 1024u)        /* room of this size stays with a slot */
 #define POOL_MAX   1024
 #define AGENT_MAX  60
 #define METHOD_MAX 16

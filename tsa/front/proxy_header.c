@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The PROXY protocol header. Version 1 is a line of text, version 2 has a signature, a length and TLVs. An octet that can not belong to either
- * ends the connection at once; what is not whole is never looked into. Of the TLVs only the checksum concerns us: it must be right where it is there. A
+ * ends the connection at once; what is not whole is never looked into. Of the TLVs only the checksum concerns us: where it stands behind addresses it must be right. A
  * connection that came to the proxy by a Unix socket has no address that means anything here: it counts as the proxy's own, as the specification
  * lets a receiver do with what it does not support. Datagrams bring no requests and are refused.
  */

@@ -3,11 +3,12 @@
  * Rates and connections by source. The rate is the generic cell rate algorithm: one time per source, when its bucket is full again, moved on by
  * compare-and-swap. Connections are counted in the place of each front and summed up when asked, so that those of a dead front go with its place.
  *
- * What an attacker with many addresses can do (a /48 has 65,536 sources) decides who has to go from a full set: the one whose bucket is nearest to full, never
+ * What an attacker with many addresses can do (a /48 has 65,536 sources) decides who has to go from a full set: the one whose bucket is nearest to full, not
  * one with connections. The newcomer takes over what was left in the bucket, but at least one request. So to win a bucket back, seven others must be
- * emptied first; and whoever keeps to the rate is never refused, however often he is pushed out. Where all eight have connections the newcomer
- * shares: for connections with the one that has the fewest, for requests with the fullest bucket. Not to count him would give up the limit, to refuse him
- * would shut him out; to bring him to either takes a connection for each place of the table, more than a front keeps open.
+ * emptied first; and whoever finds a place and keeps to the rate is not refused, however often he is pushed out. Where all eight have connections the
+ * newcomer shares: for connections with the one that has the fewest, for requests with the fullest bucket. Not to count him would give up the limit, to
+ * refuse him would shut him out. Connections from 10,000 sources, as many as a front keeps open, bring one newcomer in eight to share; from 4,000 one in
+ * a thousand. Between a look at a place and its change other fronts may change it too: then a source counts for another one, once.
  */
 #include "tsa/front/source.h"
 
@@ -127,8 +128,12 @@ static uint32_t claim(struct source_table *table, uint64_t key, int64_t now)
         }
         old = atomic_load(&table->shared->sources[source].key);
         if (atomic_compare_exchange_strong(&table->shared->sources[source].key, &old, key)) {
+            const uint32_t found = find(table, key);
+
             take_over(table, source, now);
-            return find(table, key);
+            if (found != SHARED_SOURCES) { /* else somebody else has claimed it since */
+                return found;
+            }
         }
     }
     return SHARED_SOURCES;

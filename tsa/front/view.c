@@ -10,7 +10,7 @@
 #include "tsa/base/now.h"
 #include "tsa/front/page.h"
 
-#define BODY_MAX   (1024u * 1024u)
+#define BODY_MAX   METRICS_TEXT_MAX /* the longest of all */
 #define HOST_MAX   255
 #define FIELDS_MAX 1024
 

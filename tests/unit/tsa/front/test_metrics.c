@@ -250,6 +250,43 @@ static void a_unit_without_a_place_is_left_out(void **state)
     assert_line(text, "tsa_certificate_not_after_seconds{unit=\"late\"} 0");
 }
 
+/* As many units as there can be, with the longest names, refused for every reason as often as a number can tell: it is still told. */
+static void all_there_can_be_is_told(void **state)
+{
+    static char texts[SETTINGS_MAX_UNITS][SHARED_NAME_MAX];
+    static struct settings_unit longest[SETTINGS_MAX_UNITS];
+    static struct unit many[SETTINGS_MAX_UNITS];
+    const char *names[SETTINGS_MAX_UNITS];
+    const int fd = shared_create();
+    struct shared *full = shared_map(fd);
+    struct metrics metrics;
+    struct wbuf text;
+
+    (void)state;
+    assert_non_null(full);
+    close(fd);
+    for (size_t i = 0; i < SETTINGS_MAX_UNITS; i++) {
+        snprintf(texts[i], sizeof texts[i], "%063zu", i);
+        names[i] = longest[i].name = texts[i];
+        longest[i].accuracy = 1;
+        many[i].settings = &longest[i];
+    }
+    shared_name_units(full, names, SETTINGS_MAX_UNITS);
+    for (size_t i = 0; i < SHARED_UNITS; i++) {
+        memset((char *)&full->units[i] + offsetof(struct shared_unit, requests), 0xff,
+               sizeof full->units[i].requests);
+    }
+    memset((char *)full + offsetof(struct shared, statuses), 0xff,
+           offsetof(struct shared, pids) - offsetof(struct shared, statuses));
+    metrics_init(&metrics, full, shared_take_place(full), many, SETTINGS_MAX_UNITS);
+    wbuf_init(&text, METRICS_TEXT_MAX);
+    metrics_write(&metrics, &facts, &text);
+    assert_int_equal(wbuf_rc(&text), RC_OK);
+    assert_in_range(text.len, 1024 * 1024, METRICS_TEXT_MAX);
+    wbuf_clear(&text);
+    shared_unmap(full);
+}
+
 /* ---- several fronts -------------------------------------------------------------------------------- */
 
 static void count_as_front(unsigned number)
@@ -442,6 +479,7 @@ int main(void)
         TEST(when_the_certificate_of_tls_ends),
         TEST(no_issuer_and_nonsense),
         TEST(a_unit_without_a_place_is_left_out),
+        TEST(all_there_can_be_is_told),
         TEST(several_fronts_tell_one_truth),
         TEST(accepted_is_told_once),
         TEST(every_line_is_of_the_format),

@@ -500,6 +500,33 @@ static void test_all_connected(void **state)
     shared_unmap(shared);
 }
 
+/* How many others have to share when so many sources, which do not know the secret, have a connection each. */
+static uint32_t count_sharers(uint32_t num_connected)
+{
+    struct shared *shared = new_shared();
+    struct source_table table = new_table(shared, 1, 5, 1000);
+    uint32_t num = 0, source;
+
+    for (uint32_t i = 0; i < num_connected; i++) {
+        assert_true(connects(&table, v6(i), &source));
+    }
+    for (uint32_t i = 0; i < 10000; i++) {
+        assert_true(connects(&table, v4(i), &source)); /* nobody is shut out */
+        num += atomic_load(&table.place->conns[source]) > 1;
+        source_disconnect(&table, source);
+    }
+    shared_unmap(shared);
+    return num;
+}
+
+/* By Poisson's law 0.1 in a hundred sets have eight and more of the one, 12 of the other. */
+static void test_who_has_to_share(void **state)
+{
+    (void)state;
+    assert_in_range(count_sharers(4000), 0, 60);
+    assert_in_range(count_sharers(10000), 700, 1600);
+}
+
 /* A /48 is 65,536 sources. Who keeps to the rate passes through all that, and the connected keep what is theirs. */
 static void test_many_sources(void **state)
 {
@@ -545,6 +572,7 @@ int main(void)
         cmocka_unit_test(test_bucket_is_not_won_back),
         cmocka_unit_test(test_connected_stay),
         cmocka_unit_test(test_all_connected),
+        cmocka_unit_test(test_who_has_to_share),
         cmocka_unit_test(test_many_sources),
     };
 
