@@ -18,6 +18,7 @@
 
 #include "tsa/base/mem.h"
 #include "tsa/base/now.h"
+#include "tsa/front/metrics.h"
 
 #define SECOND INT64_C(1000000000)
 #define UNIT   "{ name = \"%s\"; key = \"k\"; chain = \"/c\"; policy = \"2.999.1\"; %s }"
@@ -433,6 +434,90 @@ static void test_units(void **state)
     }
 }
 
+/* ---- shared memory in the hands of a stranger ---- */
+
+static void fill(struct shared *shared, int pattern)
+{
+    uint64_t random = 88172645463325252u;
+    uint8_t *at = (uint8_t *)(uintptr_t)shared;
+
+    for (size_t i = 0; i < sizeof(*shared); i++) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        at[i] = (uint8_t)(pattern < 0 ? (int)(random >> 56) : pattern);
+    }
+}
+
+/* All that a front does there, with whatever answer. */
+static void use(struct world *world, struct metrics *metrics, struct wbuf *text)
+{
+    struct metrics_sums sums;
+
+    for (int i = 0; i < 200; i++) {
+        const struct netaddr client = {.family = AF_INET, .addr = {192, 0, 2, (uint8_t)i}};
+        int64_t wait;
+        uint32_t source;
+        const enum rc rc = admit_request(&world->admit, &client, now_mono_ns(), &wait);
+
+        assert_true(rc == RC_OK || (rc == RC_RATE && wait > 0 && wait <= SECOND));
+        if (admit_connect(&world->admit, &client, &source) == RC_OK) {
+            assert_true(source < SHARED_SOURCES);
+            admit_disconnect(&world->admit, source);
+        }
+    }
+    metrics_count_request(metrics, 0, METRICS_RFC3161, RC_OK);
+    metrics_count_reply(metrics, 200, INT64_MAX);
+    metrics_publish(metrics, &(struct metrics_gauges){.open = 1});
+    metrics_sum(metrics, &sums);
+    wbuf_reset(text);
+    metrics_write(metrics, NULL, text);
+    assert_int_equal(wbuf_rc(text), RC_OK);
+}
+
+/* In memory with fences on both sides: nothing outside is touched, no loop is endless, and when the stranger is gone limits hold again. */
+static void test_garbage_everywhere(void **state)
+{
+    static const int patterns[] = {0xff, 0x7f, 0x80, 'x', 1, -1};
+    static const char *const names[] = {"open", "closed"};
+    struct shared *shared = xcalloc(1, sizeof(*shared));
+    struct wbuf text;
+
+    (void)state;
+    wbuf_init(&text, METRICS_TEXT_MAX);
+    for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+        struct unit units[2] = {0};
+        struct metrics metrics;
+        struct world world;
+        uint32_t source;
+
+        open_world(&world, "rate = 1; burst = 3; connections = 2;", "");
+        for (size_t j = 0; j < 2; j++) {
+            units[j].settings = settings_unit(&world.settings, j);
+        }
+        memset((void *)(uintptr_t)shared, 0, sizeof(*shared));
+        shared_name_units(shared, names, 2);
+        source_table_init(&world.admit.sources, &world.settings, shared, shared_take_place(shared));
+        metrics_init(&metrics, shared, world.admit.sources.place, units, 2);
+        fill(shared, patterns[i]);
+        use(&world, &metrics, &text);
+        shared_name_units(shared, names, 2);
+        shared_keep(shared, NULL, 0);
+
+        source_table_init(&world.admit.sources, &world.settings, shared, shared_take_place(shared));
+        metrics_init(&metrics, shared, world.admit.sources.place, units, 2);
+        use(&world, &metrics, &text);
+        for (int j = 0; j < 3; j++) {
+            assert_int_equal(
+                admit_connect(&world.admit, &(struct netaddr){.family = AF_INET, .addr = {203}}, &source),
+                j < 2 ? RC_OK : RC_CROWDED);
+        }
+        close_world(&world);
+    }
+    wbuf_clear(&text);
+    free((void *)(uintptr_t)shared);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -446,6 +531,7 @@ int main(void)
         cmocka_unit_test(test_any_number_of_connections),
         cmocka_unit_test(test_connections_and_rate),
         cmocka_unit_test(test_units),
+        cmocka_unit_test(test_garbage_everywhere),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
