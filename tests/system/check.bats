@@ -162,6 +162,58 @@ EOF
     expect 0 "warning: unit lab: policy 2.999.3161.1 is of the arc of examples"
 }
 
+@test "TLS: files, their rights, whether they belong together, dates" {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout tls.key -out tls.pem -days 90 -subj /CN=x 2> /dev/null
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout other.key -out short.pem -days 5 -subj /CN=x 2> /dev/null
+    chmod 600 tls.key other.key
+    echo 'tls = { listen = "127.0.0.1:0"; certificate = "tls.pem"; key = "tls.key"; };' >> tsa.conf
+    expect 0 "good, 0 errors"
+    chmod 640 tls.key
+    expect 1 "error: tls.key: tls.key has mode 0640: others may read it; chmod 600 tls.key"
+    chmod 600 tls.key
+    change 's/key = "tls.key"/key = "other.key"/'
+    expect 1 "error: tls: tls.pem, other.key: "
+    [ "$(count error)" -eq 1 ]
+    change 's/certificate = "tls.pem"/certificate = "short.pem"/'
+    expect 0 "warning: tls.certificate: short.pem expires in " " days: renew it"
+    change 's/certificate = "short.pem"/certificate = "none.pem"/'
+    expect 1 "error: tls.certificate: can not open none.pem"
+    if [ -z "${TSA_SANITIZED-}" ] && command -v faketime > /dev/null; then
+        change 's/certificate = "none.pem"/certificate = "short.pem"/'
+        run faketime "$(date -u -d '10 days' '+%Y-%m-%d %H:%M:%S')" "$TSA" check -c tsa.conf
+        [ "$status" -eq 1 ]
+        [[ "$output" == *"error: tls.certificate: short.pem expired on"* ]]
+    fi
+    change '/^tls = /d'
+    change 's/policy = /client_certificate = true; policy = /'
+    expect 78 "tls.client_ca"
+}
+
+@test "the record's folder has other uses: foreseen as a start refuses it" {
+    [ "$(id -u)" -eq 0 ] || skip "nothing is given away but by root"
+    mkdir other
+    touch other/records other/somebodys
+    change 's|dir = "ledger"|dir = "other"|'
+    expect 1 "error: ledger.dir: other holds somebodys, which is no part of a record"
+    [ "$(count error)" -eq 1 ]
+    rm other/somebodys
+    expect 0
+}
+
+@test "fewer files may be open than connections are wished for" {
+    [ "$(id -u)" -ne 0 ] || command -v setpriv > /dev/null || skip "no setpriv here"
+    local as=()
+    if [ "$(id -u)" -eq 0 ]; then
+        chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" . 2> /dev/null
+        chown -R 65534:65534 .
+        as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+        "${as[@]}" test -x "$TSA" || skip "the program lies where only root can reach it"
+    fi
+    run "${as[@]}" bash -c 'ulimit -n 256; exec "$TSA" check -c tsa.conf'
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"warning: limits.connections is "*", but only 256 files may be open here"* ]]
+}
+
 @test "several faults at once: each is told once" {
     rm tsa.key
     rm root.pem

@@ -111,6 +111,39 @@ json() { "$TSA" status -c "$LAB/tsa.conf" --json | jq -r "$1"; }
     [[ "$output" == *"did you mean --json?"* ]]
 }
 
+@test "the generation and the last reload" {
+    [ "$(json '[.generation.number, .reload.running, .reload.ok, (.reload.lines | length)] | tostring')" = '[1,false,null,0]' ]
+    [[ "$(json .generation.since)" == 20*Z ]]
+    [ "$(json '[.roles[] | select(.generation == 1 and .stage == "serving")] | length')" = 3 ]
+    "$TSA" reload --wait -c "$LAB/tsa.conf"
+    [ "$(json '[.generation.number, .reload.ok] | tostring')" = '[2,true]' ]
+    run "$TSA" status -c "$LAB/tsa.conf"
+    grep -q '^serving  generation 2 since ' <<< "$output"
+    grep -q '^reload   done 20' <<< "$output"
+    cp "$LAB/tsa.conf" good.conf
+    echo 'nod = 1;' >> "$LAB/tsa.conf"
+    run "$TSA" reload --wait -c "$LAB/tsa.conf"
+    cp good.conf "$LAB/tsa.conf"
+    run "$TSA" status -c "$LAB/tsa.conf"
+    # It runs as before: that is no fault of it.
+    [ "$status" -eq 0 ]
+    grep -q '^serving  generation 2 since ' <<< "$output"
+    grep -q "^reload   refused 20.*unknown setting" <<< "$output"
+}
+
+@test "clients that say nothing do not keep others out" {
+    command -v socat > /dev/null || skip "socat is not installed (conf/install-deps test)"
+    local silent= i
+    for i in $(seq 20); do
+        socat -u "UNIX-CONNECT:$LAB/run/control" - > /dev/null 3>&- &
+        silent="$silent $!"
+    done
+    sleep 0.3
+    timeout 5 "$TSA" status -c "$LAB/tsa.conf" > /dev/null
+    # shellcheck disable=SC2086
+    kill $silent 2> /dev/null || true
+}
+
 @test "the control socket is its owner's alone" {
     [ "$(stat -c %a "$LAB/run/control")" = 600 ]
 }

@@ -82,6 +82,86 @@ receive() { # a socket as NOTIFY_SOCKET; what comes goes to the file notices
     OWN_PID=
 }
 
+@test "RELOADING=1 with its time, then READY=1 again; also when it is refused" {
+    command -v socat > /dev/null || skip "socat is not installed (conf/install-deps test)"
+    receive
+    sed -i "s/127.0.0.1:3161/127.0.0.1:0/" own/tsa.conf
+    NOTIFY_SOCKET=$PWD/notify "$TSA" run -c own/tsa.conf 2> err 3>&- &
+    OWN_PID=$!
+    wait_line notices '^STATUS=ready, generation 1,'
+    "$TSA" reload --wait -c own/tsa.conf
+    wait_line notices '^STATUS=ready, generation 2,'
+    # systemd's clock is CLOCK_MONOTONIC in microseconds.
+    local told up
+    told=$(sed -n 's/^MONOTONIC_USEC=//p' notices | tail -n 1)
+    up=$(python3 -c 'import time; print(time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)')
+    [ "$told" -le "$up" ]
+    [ "$told" -gt $((up - 60000000)) ]
+    echo 'nod = 3;' >> own/tsa.conf
+    run "$TSA" reload --wait -c own/tsa.conf
+    [ "$status" -eq 1 ]
+    for _ in $(seq 100); do [ "$(grep -c '^READY=1' notices)" -eq 3 ] && break; sleep 0.05; done
+    [ "$(grep -c '^READY=1' notices)" -eq 3 ]
+    [ "$(grep -c '^RELOADING=1' notices)" -eq 2 ]
+    [[ "$(tail -n 1 notices)" == "STATUS=ready, generation 2,"* ]]
+    kill -TERM "$OWN_PID"
+    wait "$OWN_PID"
+    OWN_PID=
+}
+
+@test "WATCHDOG=1 as often as it is asked for, and only then" {
+    command -v socat > /dev/null || skip "socat is not installed (conf/install-deps test)"
+    receive
+    sed -i "s/127.0.0.1:3161/127.0.0.1:0/" own/tsa.conf
+    WATCHDOG_USEC=3000000 NOTIFY_SOCKET=$PWD/notify "$TSA" run -c own/tsa.conf 2> err 3>&- &
+    OWN_PID=$!
+    wait_line notices '^READY=1'
+    for _ in $(seq 200); do [ "$(grep -c '^WATCHDOG=1' notices)" -ge 3 ] && break; sleep 0.05; done
+    [ "$(grep -c '^WATCHDOG=1' notices)" -ge 3 ]
+    kill -TERM "$OWN_PID"
+    wait "$OWN_PID"
+    : > notices
+    # Meant for another process.
+    WATCHDOG_PID=1 WATCHDOG_USEC=3000000 NOTIFY_SOCKET=$PWD/notify "$TSA" run -c own/tsa.conf 2> err 3>&- &
+    OWN_PID=$!
+    wait_line notices '^READY=1'
+    sleep 2
+    refute grep -q WATCHDOG notices
+    kill -TERM "$OWN_PID"
+    wait "$OWN_PID"
+    OWN_PID=
+}
+
+@test "sockets by their names: https beside plain ones; a reload keeps them, and says what can not change" {
+    command -v systemd-socket-activate > /dev/null || skip "no systemd here"
+    local plain secure
+    plain=$(free_port)
+    secure=$(free_port)
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout own/tls.key -out own/tls.pem -days 90 \
+        -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 2> /dev/null
+    chmod 600 own/tls.key
+    echo 'tls = { certificate = "tls.pem"; key = "tls.key"; };' >> own/tsa.conf
+    systemd-socket-activate -l "127.0.0.1:$plain" -l "127.0.0.1:$secure" --fdname=http:https "$TSA" run -c own/tsa.conf 2> err 3>&- &
+    OWN_PID=$!
+    wait_line err 'Listening on'
+    curl -sS --fail --retry 5 --retry-connrefused -o page "http://127.0.0.1:$plain/"
+    curl -sS --fail --cacert own/tls.pem -o page "https://127.0.0.1:$secure/"
+    [ "$("$TSA" status -c own/tsa.conf --json | jq -r '[.listen[0], .tls[0]] | join(" ")')" = "127.0.0.1:$plain 127.0.0.1:$secure" ]
+    sed -i 's/^listen = .*/listen = "127.0.0.1:1";/' own/tsa.conf
+    run "$TSA" reload --wait -c own/tsa.conf
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"warning: listen has changed, but systemd passes the sockets"* ]]
+    curl -sS --fail -o page "http://127.0.0.1:$plain/"
+    curl -sS --fail --cacert own/tls.pem -o page "https://127.0.0.1:$secure/"
+    sed -i '/^tls = /d' own/tsa.conf
+    run "$TSA" reload --wait -c own/tsa.conf
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"127.0.0.1:$secure is a socket for TLS, but tls.certificate and tls.key are not set"* ]]
+    kill -TERM "$OWN_PID"
+    wait "$OWN_PID"
+    OWN_PID=
+}
+
 @test "what is passed must be a listening socket" {
     run bash -c 'exec 3< /dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec "$TSA" run -c own/tsa.conf'
     [ "$status" -eq 1 ]

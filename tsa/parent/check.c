@@ -9,10 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+
+#include <linux/capability.h>
 
 #include "certs/certfile.h"
 #include "certs/certrules.h"
@@ -231,12 +234,18 @@ static void check_record_dir(const struct settings *settings, struct check_repor
     (void)close(dir);
 }
 
+/* Root may raise its limits, unless that was taken from it, as containers and service managers do. */
+static bool may_raise_limits(void)
+{
+    return geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE) == 1;
+}
+
 static void check_files(const struct settings *settings, struct check_report *report)
 {
     const unsigned long long wanted = (unsigned long long)settings->limits.connections + FDS_OF_A_FRONT;
     struct rlimit limit;
 
-    if (geteuid() != 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < wanted) {
+    if (!may_raise_limits() && getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < wanted) {
         cfg_errors_add(&report->warnings,
                        "limits.connections is %lld, but only %llu files may be open here: raise that limit "
                        "(LimitNOFILE= of systemd, ulimit -Hn) or lower this one",
