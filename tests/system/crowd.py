@@ -6,6 +6,8 @@ Many connections to one server that behave badly, or do nothing, or ask; what be
   crowd.py slow URL     clients that are never done, some of each kind; how long the server bears each of them
   crowd.py watch URL    somebody else's clients: how long the server bears each
   crowd.py idle URL     connections that rest; what they cost in memory, and how soon a new one is answered
+  crowd.py elbow URL    idle connections that come when there is no room; who gives way
+  crowd.py cap URL      more connections than one address may have
   crowd.py ask URL      requests for timestamps at a steady rate, from one address or several
   crowd.py burst URL    requests as fast as they come, from one address: how many are granted, refused, told when to come back
 
@@ -28,6 +30,7 @@ from urllib.parse import urlsplit
 PENDING_MAX = 200  # connections that are being opened at the same time
 WATCH_EVERY = 0.25
 CONNECT_WITHIN = 20
+LOOK = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 def query():
@@ -131,6 +134,12 @@ def asked_once():
         yield None
 
 
+def looked_once():
+    yield LOOK
+    while True:
+        yield None
+
+
 def half_head():
     yield b"POST / HTTP/1.1\r\nHost: a\r\nX-Half: " + b"a" * 100
     while True:
@@ -154,8 +163,9 @@ def slow_proxy():
 
 KINDS = {
     "silent": silent, "header": slow_header, "body": slow_body, "chunks": slow_chunks, "both": slow_both, "read": slow_read, "greed": slow_greed,
-    "range": many_ranges, "asked": asked_once, "half": half_head, "handshake": slow_handshake, "proxy": slow_proxy,
+    "range": many_ranges, "asked": asked_once, "looked": looked_once, "half": half_head, "handshake": slow_handshake, "proxy": slow_proxy,
 }
+ASKS = {"asked", "looked"}  # kinds that ask once, well
 SIPS = {"read", "greed"}  # kinds that read an octet at a time
 
 
@@ -323,6 +333,7 @@ class Crowd:
                 "answered": figures([c.answered for c in some if c.answered is not None]),
                 "told": figures([c.told for c in some if c.told is not None]),
                 "gone": figures([c.gone for c in some if c.gone is not None]),
+                "rested": figures([c.told - c.answered for c in some if c.told is not None and c.answered is not None]),
             }
         return told
 
@@ -372,11 +383,10 @@ def ask_timed(address, source, timeout):
     return time.monotonic() - start, verdict
 
 
-def ask_steadily(address, args, until=None):
-    """Open loop: a slow answer holds no later request back. until() ends it before its time."""
+def ask_steadily(address, args):
     start, asked = time.monotonic(), []
     with concurrent.futures.ThreadPoolExecutor(64) as pool:
-        while time.monotonic() < start + args.seconds and not (until and until()):
+        while time.monotonic() < start + args.seconds:
             source = args.sources[len(asked) % len(args.sources)] if args.sources else None
             asked.append(pool.submit(ask_timed, address, source, args.timeout))
             time.sleep(max(0, start + len(asked) / args.rate - time.monotonic()))
@@ -407,17 +417,17 @@ def cpu_seconds(pids):
 
 def run_slow(args):
     """All kinds at the same time; ends when the server has let go of all of them."""
-    crowd = Crowd(address_of(args.url), args.interval)
+    crowd = Crowd(address_of(args.url), args.interval, args.source)
     start = time.monotonic()
     crowd.fill(args.kinds, args.number)
     opened = time.monotonic() - start
-    crowd.hold(start + args.seconds - time.monotonic())
+    crowd.hold(args.seconds)
     crowd.close()
     return {"opened_s": round(opened, 2), "kinds": crowd.tell()}
 
 
 def run_watch(args):
-    """Lifes of the connections that begin from now on, in so many seconds; those that are not over then are left."""
+    """Lives of the connections that begin from now on, until all have ended; those that have not after so many seconds are left."""
     server = Watch(address_of(args.url))
     start, others, born, lives, most = time.monotonic(), set(server.rows()), {}, [], [0, 0]
     while (now := time.monotonic()) < start + args.seconds:
@@ -427,48 +437,118 @@ def run_watch(args):
         for port in born.keys() - rows.keys():
             lives.append(now - born.pop(port))
         most = [max(most[0], len(rows)), max(most[1], sum(rows.values()))]
+        if lives and not born and now > start + args.least:
+            break
         time.sleep(WATCH_EVERY)
     return {"ended": len(lives), "left": len(born), "most": most[0], "most_unsent": most[1], "lived": figures(lives)}
 
 
+def ask_again(crowd):
+    """All connections ask at once, for what needs no signature; how many are answered, and when, within a minute."""
+    start, took = time.monotonic(), []
+    for client in crowd.clients:
+        if client.port and client.gone is None:
+            client.socket.send(LOOK)
+            client.head = b""
+    waiting = [c for c in crowd.clients if c.port]
+    while waiting and time.monotonic() < start + 60:
+        crowd.turn(0.05)
+        took += [time.monotonic() - start for c in waiting if c.head]
+        waiting = [c for c in waiting if not c.head and c.told is None]
+    return {"answered": len(took), "ms": figures(took)}
+
+
+def settle(crowd, seconds):
+    """Until who has asked is answered, a minute at most; and some seconds more."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end and any(c.kind in ASKS and c.port and c.answered is None for c in crowd.clients):
+        crowd.turn(0.05)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        crowd.turn(0.05)
+
+
 def run_idle(args):
-    """Each connection asks once (asked), or sends half a head (half); then all rest, and new ones come and go beside them."""
+    """Each connection does what its kind does at first; then all rest, and new ones come and go beside them."""
     address = address_of(args.url)
-    for _ in range(200):
-        ask(address)
+    # What the server keeps for later after many requests at once is no cost of the connections to come; nor must they get what is freed.
+    first = Crowd(address, interval=3600)
+    first.fill(["looked"], args.first)
+    settle(first, args.rest)
     before, crowd = rss_kib(args.pid), Crowd(address, interval=3600)
     start = time.monotonic()
     crowd.fill(args.kinds, args.number)
     opened = time.monotonic() - start
-    settled = time.monotonic() + args.rest
-    while time.monotonic() < settled or (args.kinds == ["asked"] and time.monotonic() < settled + 60
-                                         and any(c.port and c.answered is None and c.gone is None for c in crowd.clients)):
-        crowd.turn(0.05)
-    after, cpu, held = rss_kib(args.pid), cpu_seconds(args.pid), len(crowd.server.rows())
+    settle(crowd, args.rest)
+    after, cpu, held = rss_kib(args.pid), cpu_seconds(args.pid), len(crowd.server.rows()) - len(first.clients)
     time.sleep(args.rest)
     cpu = cpu_seconds(args.pid) - cpu
     fresh, lost = [], 0
     for _ in range(args.fresh):
         begin = time.monotonic()
         try:
-            ask(address, what=b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            ask(address, what=LOOK)
             fresh.append(time.monotonic() - begin)
         except OSError:
             lost += 1
     crowd.watch()
     left = len(crowd.by_port)
+    again = ask_again(crowd) if args.again else None
+    first.close()
     crowd.close()
-    return {"opened_s": round(opened, 2), "held": held, "left": left, "rss_kib_before": before, "rss_kib_after": after,
+    return {"opened_s": round(opened, 2), "held": held, "again": again, "left": left, "rss_kib_before": before, "rss_kib_after": after,
             "bytes_each": round((after - before) * 1024 / max(1, held)), "cpu_percent": round(100 * cpu / args.rest, 2),
             "fresh_lost": lost, "fresh_ms": figures(fresh), "kinds": crowd.tell()}
 
 
+def run_elbow(args):
+    """Idle connections come at a steady pace, more than there is room for, while one goes on asking: who has to give way?"""
+    address = address_of(args.url)
+    busy, crowd, answers, failed = dial(address), Crowd(address, interval=3600), 0, 0
+    for i in range(args.number):
+        crowd.open(Client("looked"))
+        end = time.monotonic() + 0.008
+        while time.monotonic() < end:
+            crowd.turn(0.001)
+        if i % 6 == 0 and not failed:
+            try:
+                busy.sendall(LOOK)
+                answers += receive(busy).status == 200
+            except OSError:
+                failed += 1
+    crowd.next_watch = 0
+    crowd.turn(0.1)
+    left = [i for i, c in enumerate(crowd.clients) if c.port and c.gone is None]
+    busy.close()
+    crowd.close()
+    # Two that come at the same moment may be taken in either order.
+    return {"busy_answers": answers, "busy_failed": failed, "left": len(left), "oldest_left": min(left, default=None),
+            "kept_older": sum(i < args.number - len(left) - 10 for i in left), "kinds": crowd.tell()}
+
+
+def run_cap(args):
+    """As many connections from one address as it likes: how many are answered, how many told that they are too many."""
+    address, crowd = address_of(args.url), Crowd(address_of(args.url), interval=3600)
+    crowd.fill(["looked"], args.number)
+    end = time.monotonic() + 10
+    while time.monotonic() < end and any(c.port and not c.head and c.told is None for c in crowd.clients):
+        crowd.turn(0.05)
+    heads = collections.Counter(c.head[9:12] for c in crowd.clients)
+    over, elsewhere = ask(address, what=LOOK), ask(address, source="127.0.0.31", what=LOOK)
+    crowd.close()
+    time.sleep(1)
+    return {"answered": heads[b"200"], "refused": heads[b"429"], "other": args.number - heads[b"200"] - heads[b"429"],
+            "one_more": over.status, "retry_after": over.fields.get("retry-after"), "elsewhere": elsewhere.status,
+            "later": ask(address, what=LOOK).status}
+
+
 def run_ask(args):
+    """An open loop: no request waits for the answer to another."""
     return ask_steadily(address_of(args.url), args)
 
 
 def run_burst(args):
-    """number requests over a few kept connections; one that the server closes is opened again."""
+    """number requests over one connection; when the server closes it, over the next."""
     verdicts, retry, start, connection = collections.Counter(), set(), time.monotonic(), None
     for _ in range(args.number):
         try:
@@ -483,7 +563,7 @@ def run_burst(args):
         verdicts["granted" if granted else str(reply.status)] += 1
         if "retry-after" in reply.fields:
             retry.add(reply.fields["retry-after"])
-        if reply.fields.get("connection") == "close":
+        if args.fresh or reply.fields.get("connection") == "close":
             connection.close()
             connection = None
     return {"seconds": round(time.monotonic() - start, 3), "verdicts": verdicts, "retry_after": sorted(retry)}
@@ -508,16 +588,22 @@ def main():
     sub = command("slow", run_slow)
     sub.add_argument("--kinds", type=kinds, default=["header", "body", "read", "range"], help=f"some of {','.join(KINDS)}")
     sub.add_argument("-n", "--number", type=int, default=100, help="of each kind")
-    sub.add_argument("--seconds", type=float, default=25, help="to go on at most")
+    sub.add_argument("--seconds", type=float, default=25, help="to go on at most, once all are there")
     sub.add_argument("--interval", type=float, default=1, help="seconds between two beats of a client")
+    sub.add_argument("--source", help="address of them all")
     sub = command("watch", run_watch)
-    sub.add_argument("--seconds", type=float, default=20)
+    sub.add_argument("--seconds", type=float, default=20, help="to go on at most")
+    sub.add_argument("--least", type=float, default=0, help="to go on at least")
     sub = command("idle", run_idle)
-    sub.add_argument("--kinds", type=kinds, default=["asked"], help="asked or half")
+    sub.add_argument("--kinds", type=kinds, default=["looked"])
     sub.add_argument("-n", "--number", type=int, default=1000)
+    sub.add_argument("--first", type=int, default=500, help="that ask before, and rest beside them")
     sub.add_argument("--pid", type=lambda text: [int(pid) for pid in text.split(",")], required=True, help="of the fronts")
     sub.add_argument("--rest", type=float, default=2)
     sub.add_argument("--fresh", type=int, default=200, help="new connections meanwhile")
+    sub.add_argument("--again", action="store_true", help="then all ask once more, at the same time")
+    command("elbow", run_elbow).add_argument("-n", "--number", type=int, default=600)
+    command("cap", run_cap).add_argument("-n", "--number", type=int, default=100)
     sub = command("ask", run_ask)
     sub.add_argument("--rate", type=float, default=50)
     sub.add_argument("--seconds", type=float, default=3)
@@ -525,7 +611,8 @@ def main():
     sub.add_argument("--sources", type=lambda text: text.split(","), help="addresses to ask from, in turn")
     sub = command("burst", run_burst)
     sub.add_argument("-n", "--number", type=int, default=100)
-    sub.add_argument("--source")
+    sub.add_argument("--source", help="address to ask from")
+    sub.add_argument("--fresh", action="store_true", help="each on a connection of its own")
     args = parser.parse_args()
     print(json.dumps(args.run(args)))
 
