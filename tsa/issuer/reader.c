@@ -376,7 +376,8 @@ bool reader_stand_by(struct reader *r, int wake_fd)
 
 void reader_run(struct reader *r)
 {
-    while (!r->stopping) {
+    /* The recorder may be the one who sees that the parent is gone. */
+    while (!r->stopping && !peer_is_dead(&r->peers[0])) {
         read_all(r, PACKETS_A_TURN, close_dead(r) ? CLOSING_TICK_MS : -1);
     }
     read_all(r, STOP_PACKETS, 0);

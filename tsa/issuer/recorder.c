@@ -75,7 +75,7 @@ void recorder_stop(struct recorder *r)
 static void drop(struct peer *peer, const char *why)
 {
     if (!atomic_exchange(&peer->dead, true)) {
-        log_error("a front is cut off: %s", why);
+        log_error("%s is cut off: %s", peer->is_parent ? "the parent" : "a front", why);
         (void)shutdown(peer->fd, SHUT_RDWR);
     }
 }

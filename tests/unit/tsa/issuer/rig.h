@@ -111,6 +111,9 @@ static inline void rig_start_threads(void)
         assert_int_equal(issue_thread_init(&rig.stations[i].thread, &rig.desk.core), RC_OK);
         assert_int_equal(pthread_create(&rig.stations[i].id, NULL, rig_sign_on, &rig.stations[i]), 0);
     }
+    while (atomic_load(&rig.recorder.waiting_ns)) { /* until then the reader answers for it */
+        usleep(100);
+    }
     assert_int_equal(pthread_create(&rig.reading, NULL, rig_read_on, &rig), 0);
 }
 

@@ -169,6 +169,21 @@ static void expect_end_of_the_parent(void)
     rig_finish();
 }
 
+/* It is the recorder that sees it, since it has something to say; the reader must not go on without a parent. */
+static void test_end_of_a_parent_that_is_owed_answers(void **state)
+{
+    (void)state;
+    hang_in_sync();
+    msg_put_ask_facts(&rig.out, 1);
+    rig_send_all(rig.parent);
+    ping();
+    expect_pong(); /* so the facts are asked for */
+    assert_int_equal(shutdown(rig.parent, SHUT_RD), 0);
+    assert_int_equal(pthread_mutex_unlock(&disk), 0);
+    rig_take_replies(rig.fronts[0], 0, 1, NULL);
+    rig_finish();
+}
+
 static void test_ping_with_a_body(void **state)
 {
     (void)state;
@@ -433,6 +448,7 @@ int main(void)
         TEST(test_parent_is_heard_when_there_is_no_room),
         TEST(test_stop_is_heard_when_there_is_no_room),
         TEST(test_many_pings),
+        TEST(test_end_of_a_parent_that_is_owed_answers),
         TEST(test_ping_with_a_body),
         TEST(test_front_may_not_ping),
         TEST(test_older_front),
