@@ -102,13 +102,30 @@ static void test_too_long(void **state)
     (void)close(fd);
 }
 
+static void test_watchdog(void **state)
+{
+    char pid[24];
+
+    (void)state;
+    assert_int_equal(notify_watchdog_ms(), 0);
+    assert_int_equal(setenv("WATCHDOG_USEC", "30000000", 1), 0);
+    assert_int_equal(notify_watchdog_ms(), 30000);
+    (void)snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+    assert_int_equal(setenv("WATCHDOG_PID", pid, 1), 0);
+    assert_int_equal(notify_watchdog_ms(), 30000);
+    assert_int_equal(setenv("WATCHDOG_PID", "1", 1), 0);
+    assert_int_equal(notify_watchdog_ms(), 0);
+    (void)unsetenv("WATCHDOG_PID");
+    assert_int_equal(setenv("WATCHDOG_USEC", "nonsense", 1), 0);
+    assert_int_equal(notify_watchdog_ms(), 0);
+    (void)unsetenv("WATCHDOG_USEC");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_path),
-        cmocka_unit_test(test_abstract),
-        cmocka_unit_test(test_nobody),
-        cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_path),     cmocka_unit_test(test_abstract), cmocka_unit_test(test_nobody),
+        cmocka_unit_test(test_too_long), cmocka_unit_test(test_watchdog),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
