@@ -5,6 +5,7 @@
 #include "tsa/parent/status.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "certs/certfile.h"
@@ -83,14 +84,28 @@ static json_t *generation_json(const struct generation *generation)
     return out;
 }
 
+/* A line may quote the configuration, which may hold any octets; where a line of it is wrong must be told all the same. */
+static json_t *line_json(const char *text)
+{
+    json_t *line = json_string(text);
+    char *plain = line ? NULL : strdup(text);
+
+    for (char *c = plain; c && *c; c++) {
+        *c = (unsigned char)*c < 0x80 ? *c : '?';
+    }
+    if (plain) {
+        line = json_string(plain);
+        free(plain);
+    }
+    return line;
+}
+
 static json_t *lines_json(const struct reload_result *result)
 {
     json_t *list = json_array();
 
     for (size_t i = 0; i < result->lines.num; i++) {
-        json_t *line = json_string(result->lines.list[i]);
-
-        (void)json_array_append_new(list, line ? line : json_string("(not in UTF-8)"));
+        (void)json_array_append_new(list, line_json(result->lines.list[i]));
     }
     return list;
 }
