@@ -399,6 +399,33 @@ static void test_flood_of_answers(void **state)
     world_free(w);
 }
 
+/* A full house can be watched: the door of the counters has a few places more. */
+static void test_room_for_the_watch(void **state)
+{
+    static const struct http_door metrics = {.kind = HTTP_DOOR_METRICS};
+    struct http_server_config config = roomy;
+    struct world *w;
+    int fds[9], i;
+
+    (void)state;
+    config.connections = 1;
+    w = world_new(&config);
+    fds[0] = join(w);
+    say(w, fds[0], GET("/a")); /* is being answered */
+    assert_false(http_server_has_room(&w->server, NULL));
+    for (i = 1; i < 9; i++) {
+        assert_true(http_server_has_room(&w->server, &metrics));
+        fds[i] = join_by(w, &metrics);
+        say(w, fds[i], GET("/m"));
+    }
+    assert_false(http_server_has_room(&w->server, &metrics));
+    for (i = 0; i < 9; i++) {
+        answer(w, (size_t)i);
+        close(fds[i]);
+    }
+    world_free(w);
+}
+
 /* Silent connections alone can not shut others out: after a second they make place; who has just come keeps it. */
 static void test_crowd_of_the_silent(void **state)
 {
@@ -536,27 +563,17 @@ static void test_drain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flood_after_the_end),
-        cmocka_unit_test(test_requests_of_a_connection),
-        cmocka_unit_test(test_life_of_a_connection),
-        cmocka_unit_test(test_header_deadline),
-        cmocka_unit_test(test_silent_client),
-        cmocka_unit_test(test_body_deadline),
-        cmocka_unit_test(test_keep_alive_deadline),
-        cmocka_unit_test(test_no_deadline_while_answering),
-        cmocka_unit_test(test_write_deadline),
-        cmocka_unit_test(test_big_answer_to_a_slow_reader),
-        cmocka_unit_test(test_client_leaves),
-        cmocka_unit_test(test_half_closed_client),
-        cmocka_unit_test(test_request_cut_off),
-        cmocka_unit_test(test_crowd),
-        cmocka_unit_test(test_crowd_of_the_silent),
-        cmocka_unit_test(test_flood_of_answers),
-        cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_stop_with_a_pipeline),
-        cmocka_unit_test(test_drain),
-        cmocka_unit_test(test_life_of_the_idle),
-        cmocka_unit_test(test_unread_small_answer),
+        cmocka_unit_test(test_flood_after_the_end),  cmocka_unit_test(test_requests_of_a_connection),
+        cmocka_unit_test(test_life_of_a_connection), cmocka_unit_test(test_header_deadline),
+        cmocka_unit_test(test_silent_client),        cmocka_unit_test(test_body_deadline),
+        cmocka_unit_test(test_keep_alive_deadline),  cmocka_unit_test(test_no_deadline_while_answering),
+        cmocka_unit_test(test_write_deadline),       cmocka_unit_test(test_big_answer_to_a_slow_reader),
+        cmocka_unit_test(test_client_leaves),        cmocka_unit_test(test_half_closed_client),
+        cmocka_unit_test(test_request_cut_off),      cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_room_for_the_watch),   cmocka_unit_test(test_crowd_of_the_silent),
+        cmocka_unit_test(test_flood_of_answers),     cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_stop_with_a_pipeline), cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_life_of_the_idle),     cmocka_unit_test(test_unread_small_answer),
     };
 
     signal(SIGPIPE, SIG_IGN);
