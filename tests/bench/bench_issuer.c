@@ -173,28 +173,30 @@ static bool receive(int fd)
 
     publish();
     if (rc == RC_NOT_FOUND) {
-        (void)poll(&wait, 1, 100);
+        (void)poll(&wait, 1, 1);
     }
     need(rc == RC_OK || rc == RC_NOT_FOUND, "the issuer");
     return rc == RC_OK;
 }
 
-static bool is_ready(void)
+static bool has_said(enum msg_type type)
 {
     struct chan_message m;
-    bool ready = false;
+    bool said = false;
 
     if (receive(b.parent)) {
         while (chan_next(&b.packet, &m)) {
-            ready |= m.type == MSG_READY;
+            said |= m.type == type;
         }
     }
-    return ready;
+    return said;
 }
 
-static void start(void)
+static void start(enum msg_type until)
 {
+    b.in.num = 0;
     make_parts();
+    (void)fflush(stdout);
     b.pid = fork();
     need(b.pid >= 0, "fork");
     if (b.pid == 0) {
@@ -205,7 +207,7 @@ static void start(void)
     for (size_t i = 0; i < b.in.num; i++) {
         (void)close(b.in.fds[i].fd);
     }
-    while (!is_ready()) {
+    while (!has_said(until)) {
     }
 }
 
@@ -266,6 +268,37 @@ static double issuer_rate(uint64_t under_way, double seconds, double *out_wall)
     return (double)(b.answered - before) / (issuer_cpu() - cpu);
 }
 
+/* What a reload makes clients wait: from the word to stop, with so many requests under way, to a successor that has the record. */
+static void hand_over(uint64_t under_way)
+{
+    const int parent = b.parent, front = b.front;
+    const pid_t pid = b.pid;
+    double begin, ended = 0, ready = 0;
+    struct chan_out out;
+    enum rc rc;
+
+    ask(under_way);
+    start(MSG_LOADED);
+    chan_out_init(&out, 64);
+    msg_put_empty(&out, MSG_STOP);
+    begin = wall_seconds();
+    need(chan_flush(&out, parent, &rc), "stop");
+    while (ended == 0 || ready == 0) {
+        if (ready == 0 && has_said(MSG_READY)) {
+            ready = wall_seconds() - begin;
+        }
+        if (ended == 0 && waitpid(pid, NULL, WNOHANG) == pid) {
+            ended = wall_seconds() - begin;
+        }
+    }
+    printf("  hand-over with %llu under way: the old one ended after %.1f ms, the new one was ready after "
+           "%.1f\n",
+           (unsigned long long)under_way, ended * 1e3, ready * 1e3);
+    chan_out_clear(&out);
+    (void)close(parent);
+    (void)close(front);
+}
+
 /* ---- the report ---- */
 
 static int compare(const void *a, const void *c)
@@ -323,7 +356,7 @@ int main(int argc, char **argv)
     strcpy(b.folder, "./bench_issuer.XXXXXX");
     need(mkdtemp(b.folder) != NULL, "a folder");
     chan_out_init(&b.out, 1u << 24);
-    start();
+    start(MSG_READY);
     for (size_t i = 0; i < rounds; i++) {
         raw[i] = raw_rate(seconds);
         rate[i] = issuer_rate(under_way, seconds, &wall[i]);
@@ -332,6 +365,7 @@ int main(int argc, char **argv)
     printf("  issuer: %.0f requests per CPU-second = %.2f of raw; %.0f requests/s with %llu under way\n",
            median(rate, rounds), rate[rounds / 2] / raw[rounds / 2], median(wall, rounds),
            (unsigned long long)under_way);
+    hand_over(under_way);
     stop();
     return 0;
 }

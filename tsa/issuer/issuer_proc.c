@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -22,16 +23,18 @@
 #include "tsa/issuer/reader.h"
 #include "tsa/role/jail.h"
 
-#define EX_SOFTWARE  70
-#define EX_CONFIG    78
-#define LOCK_WAIT_MS 60000 /* a reload: until the old issuer has finished */
-#define NUM_FILES    512
-#define JOBS_MIN     256
-#define JOBS_MAX     16384
-#define SIGNERS_MAX  256
-#define STACK_SIZE   (512u * 1024)
-#define LARGE_PIECE  (256 * 1024)
-#define HAND_OVER_NS INT64_C(5000000)
+#define EX_SOFTWARE   70
+#define EX_CONFIG     78
+#define READ_AHEAD_NS INT64_C(20000000000) /* the parent does not wait for ever */
+#define STAND_BY_MS   500                  /* a look at the time */
+#define LOCK_WAIT_MS  60000                /* a reload: until the old issuer has finished */
+#define NUM_FILES     512
+#define JOBS_MIN      256
+#define JOBS_MAX      16384
+#define SIGNERS_MAX   256
+#define STACK_SIZE    (512u * 1024)
+#define LARGE_PIECE   (256 * 1024)
+#define HAND_OVER_NS  INT64_C(5000000)
 
 /* Channels; the ledger's file, but no call that opens one; random octets; the log. */
 const int issuer_calls[] = {
@@ -74,11 +77,18 @@ const int issuer_calls[] = {
     -1,
 };
 
+enum standby {
+    STANDBY_BEGUN,
+    STANDBY_READ, /* the record, as far as there was one; it may have another writer still */
+    STANDBY_OPEN  /* or it could not be opened */
+};
+
 struct issuer {
     struct issuer_load load;
     struct clockpage *page;
     struct ledger ledger;
     pthread_t *signers, recording, opening;
+    _Atomic enum standby stage;
     int ledger_dir, ledger_errno;
     enum rc ledger_rc;
     struct pool pool;
@@ -183,13 +193,24 @@ static void start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
     (void)pthread_attr_destroy(&attr);
 }
 
+static void reach(struct issuer *issuer, enum standby stage)
+{
+    atomic_store(&issuer->stage, stage);
+    (void)eventfd_write(issuer->recorder.wake_fd, 1);
+}
+
 static void *open_ledger(void *arg)
 {
     struct issuer *issuer = arg;
+    enum rc rc = ledger_prepare(&issuer->ledger, issuer->ledger_dir, NULL);
 
-    issuer->ledger_rc = ledger_open(&issuer->ledger, issuer->ledger_dir, NULL, LOCK_WAIT_MS);
+    reach(issuer, STANDBY_READ);
+    if (rc == RC_OK) {
+        rc = ledger_take(&issuer->ledger, issuer->ledger_dir, LOCK_WAIT_MS);
+    }
     issuer->ledger_errno = errno;
-    (void)eventfd_write(issuer->recorder.wake_fd, 1);
+    issuer->ledger_rc = rc;
+    reach(issuer, STANDBY_OPEN);
     return NULL;
 }
 
@@ -207,12 +228,31 @@ static void check_ledger(const struct issuer *issuer)
     }
 }
 
-/* The record may have another writer still, which is about to finish, and reading it takes its time: the parent is heard meanwhile. False: it
- * said stop. Then the thread is left to itself: the process ends, and a record can be left at any point. */
+/* Until the stage is reached, or for so long (ns). False when the parent said stop. */
+static bool await(struct issuer *issuer, enum standby stage, int64_t patience)
+{
+    const int64_t until = now_mono_ns() + patience;
+    bool stay = true;
+
+    while (stay && atomic_load(&issuer->stage) < stage && now_mono_ns() < until) {
+        stay = reader_stand_by(&issuer->reader, issuer->recorder.wake_fd, STAND_BY_MS);
+    }
+    return stay;
+}
+
+/*
+ * The record may have another writer still, and reading it takes its time: the parent is heard meanwhile. What can be read before that writer
+ * stops is read before LOADED is said, since from then on clients may have to wait for us. False: we were told to stop. Then the thread is
+ * left to itself: the process ends, and a record can be left at any point.
+ */
 static bool stand_by(struct issuer *issuer)
 {
     start_thread(&issuer->opening, open_ledger, issuer);
-    if (!reader_stand_by(&issuer->reader, issuer->recorder.wake_fd)) {
+    if (!await(issuer, STANDBY_READ, READ_AHEAD_NS)) {
+        return false;
+    }
+    say(issuer, MSG_LOADED);
+    if (!await(issuer, STANDBY_OPEN, INT64_MAX / 2)) {
         return false;
     }
     (void)pthread_join(issuer->opening, NULL);
@@ -324,7 +364,6 @@ int issuer_proc_main(struct inherit *in)
     (void)signal(SIGHUP, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of a write, not an end */
     start(&issuer, in);
-    say(&issuer, MSG_LOADED);
     if (stand_by(&issuer)) {
         work(&issuer);
     }

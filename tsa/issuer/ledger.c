@@ -202,28 +202,40 @@ static enum rc take_over(struct ledger *l, int dir_fd, const struct ledger_summa
     return found->torn > 0 ? cut_tail(l, found) : RC_OK;
 }
 
+/* While its writer is still at work: what is read now need not be read when everybody waits for us. A writer at work only appends. */
+static void read_ahead(struct ledger *l)
+{
+    struct bytes file;
+    uint64_t size;
+
+    if (map_file(l->fd, &file, &size) == RC_OK) {
+        ledger_scan_ahead(file, &l->ahead);
+        ledger_unread(file);
+    }
+}
+
 static enum rc read_and_repair(struct ledger *l, int dir_fd)
 {
-    struct ledger_summary found;
+    struct ledger_summary *found = &l->ahead;
     struct bytes file;
     enum rc rc = map_file(l->fd, &file, &l->allocated);
 
     if (rc != RC_OK) {
         return rc;
     }
-    rc = ledger_scan(file, NULL, NULL, &found);
+    rc = ledger_scan_on(file, found);
     ledger_unread(file);
     if (rc != RC_OK) {
         log_error("the record is damaged at octet %llu, behind record %llu, and that was no torn write: "
                   "nothing is changed; "
                   "restore the file, or move it away to begin a new one",
-                  (unsigned long long)found.damaged_at, (unsigned long long)found.last_sequence);
+                  (unsigned long long)found->damaged_at, (unsigned long long)found->last_sequence);
         return rc;
     }
-    return take_over(l, dir_fd, &found);
+    return take_over(l, dir_fd, found);
 }
 
-enum rc ledger_open(struct ledger *l, int dir_fd, const struct ledger_io *io, unsigned wait_ms)
+enum rc ledger_prepare(struct ledger *l, int dir_fd, const struct ledger_io *io)
 {
     enum rc rc;
 
@@ -238,11 +250,29 @@ enum rc ledger_open(struct ledger *l, int dir_fd, const struct ledger_io *io, un
         return RC_NO_MEMORY;
     }
     wbuf_reset(&l->group);
-    rc = take_lock(l->fd, wait_ms);
+    rc = take_lock(l->fd, 0);
+    if (rc == RC_OVERLOADED) {
+        read_ahead(l);
+        return RC_OK;
+    }
+    return rc;
+}
+
+enum rc ledger_take(struct ledger *l, int dir_fd, unsigned wait_ms)
+{
+    enum rc rc = take_lock(l->fd, wait_ms);
+
     if (rc == RC_OK) {
         rc = read_and_repair(l, dir_fd);
     }
     return rc == RC_OK ? make_room(l, 0) : rc;
+}
+
+enum rc ledger_open(struct ledger *l, int dir_fd, const struct ledger_io *io, unsigned wait_ms)
+{
+    const enum rc rc = ledger_prepare(l, dir_fd, io);
+
+    return rc == RC_OK ? ledger_take(l, dir_fd, wait_ms) : rc;
 }
 
 void ledger_close(struct ledger *l)

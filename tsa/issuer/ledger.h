@@ -33,6 +33,7 @@ struct ledger {
     struct gentime last_clock, last_time; /* the latest found at open */
     enum rc broken;                       /* RC_OK, or why nothing is written any more */
     bool is_tight;                        /* no more room could be made */
+    struct ledger_summary ahead;          /* what was read before the lock was had */
 };
 
 /*
@@ -42,6 +43,11 @@ struct ledger {
  */
 enum rc ledger_open(struct ledger *ledger, int dir_fd, const struct ledger_io *io,
                     unsigned wait_ms) MUST_CHECK;
+
+/* The same in two steps, for one who may have to wait: ledger_prepare opens the file, and where another writer is at work reads what that one has
+ * written so far, so that ledger_take has little left to read. ledger_close after either. */
+enum rc ledger_prepare(struct ledger *ledger, int dir_fd, const struct ledger_io *io) MUST_CHECK;
+enum rc ledger_take(struct ledger *ledger, int dir_fd, unsigned wait_ms) MUST_CHECK;
 void ledger_close(struct ledger *ledger);
 
 /* ledger_append takes a body of ledger_record_put into the group and gives it the next number. RC_TOO_LARGE: the group is full,

@@ -11,8 +11,8 @@
 struct scan {
     struct bytes file;
     struct crc32c crc;
-    uint64_t group; /* of the record before */
     struct ledger_summary *out;
+    struct ledger_summary before; /* the last group that was begun */
 };
 
 static uint32_t get_u32(const uint8_t *at)
@@ -64,7 +64,7 @@ static bool follows(const struct scan *s, uint64_t at, const struct ledger_recor
     const bool first = s->out->num == 0;
 
     return (first ? r->sequence > 0 : r->sequence == s->out->last_sequence + 1) &&
-           (r->group == at || (!first && r->group == s->group));
+           (r->group == at || (!first && r->group == s->out->group));
 }
 
 static struct gentime later(struct gentime a, struct gentime b)
@@ -76,12 +76,15 @@ static void count(struct scan *s, const struct ledger_record *r, uint64_t end)
 {
     struct ledger_summary *out = s->out;
 
+    if (r->group == out->end) {
+        s->before = *out;
+    }
     out->first_sequence = out->num++ == 0 ? r->sequence : out->first_sequence;
     out->last_sequence = r->sequence;
     out->last_clock = later(out->last_clock, r->clock);
     out->last_time = later(out->last_time, r->time);
     out->end = end;
-    s->group = r->group;
+    out->group = r->group;
 }
 
 /* The end of what is not zero, from a place on. */
@@ -117,33 +120,80 @@ static bool is_damage(const struct scan *s, uint64_t bad, uint64_t end)
     return false;
 }
 
+/* The records from out->end on, as long as they are good. False when that is told to be enough. */
+static bool scan_records(struct scan *s, ledger_on_record *on_record, void *arg)
+{
+    struct ledger_record r;
+    uint64_t end;
+
+    crc32c_init(&s->crc);
+    while (record_at(s, s->out->end, &r, &end) && follows(s, s->out->end, &r)) {
+        const uint64_t at = s->out->end;
+
+        count(s, &r, end);
+        if (on_record && !on_record(arg, at, &r)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What lies behind the good records. */
+static enum rc judge_rest(const struct scan *s)
+{
+    struct ledger_summary *out = s->out;
+    const uint64_t end = used_end(s->file, out->end);
+
+    out->torn = end - out->end;
+    if (out->torn > 0 && is_damage(s, out->end, end)) {
+        out->damaged_at = out->end;
+        return RC_LEDGER_DAMAGED;
+    }
+    return RC_OK;
+}
+
+static bool has_header(struct bytes file)
+{
+    return file.len >= LEDGER_MAGIC_LEN && memcmp(file.data, LEDGER_MAGIC, LEDGER_MAGIC_LEN) == 0;
+}
+
 enum rc ledger_scan(struct bytes file, ledger_on_record *on_record, void *arg, struct ledger_summary *out)
 {
     struct scan s = {.file = file, .out = out};
-    struct ledger_record r;
-    uint64_t end, at = LEDGER_MAGIC_LEN;
 
     *out = (struct ledger_summary){0};
     if (used_end(file, 0) == 0) {
         return RC_OK; /* not even the header was written */
     }
-    if (file.len < LEDGER_MAGIC_LEN || memcmp(file.data, LEDGER_MAGIC, LEDGER_MAGIC_LEN) != 0) {
+    if (!has_header(file)) {
         return RC_LEDGER_DAMAGED;
     }
-    crc32c_init(&s.crc);
-    out->end = at;
-    while (record_at(&s, at, &r, &end) && follows(&s, at, &r)) {
-        count(&s, &r, end);
-        if (on_record && !on_record(arg, at, &r)) {
-            return RC_OK;
-        }
-        at = end;
+    out->end = LEDGER_MAGIC_LEN;
+    return scan_records(&s, on_record, arg) ? judge_rest(&s) : RC_OK;
+}
+
+/* The last group may be under way: not all of it written, or written and not synced, so that the disk can still lose it. A group that another
+ * one follows was synced. */
+void ledger_scan_ahead(struct bytes file, struct ledger_summary *out)
+{
+    struct scan s = {.file = file, .out = out};
+
+    *out = (struct ledger_summary){0};
+    if (has_header(file)) {
+        out->end = LEDGER_MAGIC_LEN;
+        s.before = *out;
+        (void)scan_records(&s, NULL, NULL);
+        *out = s.before;
     }
-    end = used_end(file, at);
-    out->torn = end - at;
-    if (out->torn > 0 && is_damage(&s, at, end)) {
-        out->damaged_at = at;
-        return RC_LEDGER_DAMAGED;
+}
+
+enum rc ledger_scan_on(struct bytes file, struct ledger_summary *out)
+{
+    struct scan s = {.file = file, .out = out};
+
+    if (out->end == 0 || out->end > file.len) {
+        return ledger_scan(file, NULL, NULL, out);
     }
-    return RC_OK;
+    (void)scan_records(&s, NULL, NULL);
+    return judge_rest(&s);
 }

@@ -23,6 +23,7 @@ struct ledger_summary {
     uint64_t end;  /* where the good records end; 0 = no header, an empty file */
     uint64_t torn; /* octets from end to the last that is not zero */
     uint64_t num, first_sequence, last_sequence;
+    uint64_t group;                       /* where the group of the last record starts */
     uint64_t damaged_at;                  /* with RC_LEDGER_DAMAGED */
     struct gentime last_clock, last_time; /* the latest of all records; sec 0 = none */
 };
@@ -34,6 +35,13 @@ typedef bool ledger_on_record(void *arg, uint64_t at, const struct ledger_record
  * told. on_record may be NULL. */
 enum rc ledger_scan(struct bytes file, ledger_on_record *on_record, void *arg,
                     struct ledger_summary *out) MUST_CHECK;
+
+/* ledger_scan_ahead reads a file that another process still writes to: out becomes what will stay, all records before the last group. Nothing is
+ * said of what follows. */
+void ledger_scan_ahead(struct bytes file, struct ledger_summary *out);
+
+/* ledger_scan_on is ledger_scan for what follows behind *out, of ledger_scan_ahead for the same file; out is then of all of it. */
+enum rc ledger_scan_on(struct bytes file, struct ledger_summary *out) MUST_CHECK;
 
 /* ledger_frame writes length and CRC before the body that follows it in place: at points to LEDGER_FRAME_LEN octets, then body. */
 void ledger_frame(const struct crc32c *crc, uint8_t *at, size_t body_len);

@@ -355,23 +355,20 @@ static void read_all(struct reader *r, unsigned num_packets, int timeout_ms)
     }
 }
 
-bool reader_stand_by(struct reader *r, int wake_fd)
+bool reader_stand_by(struct reader *r, int wake_fd, int timeout_ms)
 {
     struct pollfd fds[2] = {{.fd = r->peers[0].fd, .events = POLLIN}, {.fd = wake_fd, .events = POLLIN}};
     uint64_t count;
 
-    while (!r->stopping) {
-        if (poll(fds, 2, -1) <= 0) {
-            continue;
-        }
+    if (poll(fds, 2, timeout_ms) > 0) {
         if (fds[0].revents) {
             hear_parent(r);
         }
         if (fds[1].revents) {
-            return read(wake_fd, &count, sizeof(count)) == (ssize_t)sizeof(count) && !r->stopping;
+            (void)!read(wake_fd, &count, sizeof(count));
         }
     }
-    return false;
+    return !r->stopping;
 }
 
 void reader_run(struct reader *r)

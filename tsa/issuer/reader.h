@@ -27,9 +27,9 @@ void reader_clear(struct reader *reader);
 /* reader_add takes the channel to a front, or closes it where there are too many. */
 void reader_add(struct reader *reader, int take_fd);
 
-/* reader_stand_by hears the parent alone, until wake_fd (an eventfd) says that it is enough: true; false after MSG_STOP or the end of the
- * parent. What fronts send meanwhile waits in their channels. */
-bool reader_stand_by(struct reader *reader, int wake_fd) MUST_CHECK;
+/* reader_stand_by hears the parent alone, until wake_fd (an eventfd; it is reset) or the parent has said something, or for so long (-1: for
+ * ever). What fronts send meanwhile waits in their channels. False after MSG_STOP or the end of the parent. */
+bool reader_stand_by(struct reader *reader, int wake_fd, int timeout_ms) MUST_CHECK;
 
 /* reader_run reads until MSG_STOP or the end of the parent, then what the fronts have sent by then, and returns. */
 void reader_run(struct reader *reader);
