@@ -32,7 +32,7 @@ VERDICTS = {
     "mended": "the proxy has made something well-formed of it, as proxy_mends.py knows of it",
     "wrong": "something does not hold",
 }
-QUIET = 0.7  # seconds after which a proxy is taken to wait for more octets
+QUIET = 0.5  # seconds after which a proxy is taken to wait for more octets
 
 
 class Wrong(Exception):

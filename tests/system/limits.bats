@@ -18,6 +18,8 @@ EOF
 }
 teardown_file() { lab_stop; }
 
+setup() { cd "$BATS_TEST_TMPDIR" || return 1; }
+
 check() {
     run python3 -B "$BATS_TEST_DIRNAME/limits.py" "$1" "$WHERE" "${@:2}"
     echo "$output"

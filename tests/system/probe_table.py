@@ -343,6 +343,8 @@ def addresses():
         bad("address: " + target.decode(), 404, b"POST " + target + rest)
     for target in (b"ftp://a/", b"http://a/nothing"):
         bad("address: " + target.decode(), 404, b"POST " + target + rest)
+    for target in (b"http:///", b"http://u@a/", b"http://u:p@a/rfc3161", b"http://?x"):
+        bad("address: " + target.decode(), 400, b"POST " + target + rest)
     bad("address: *", 404, b"POST *" + rest)
     bad("OPTIONS *", 404, b"OPTIONS *" + rest)
     bad("an address with its host, and no Host", 400, b"POST http://a/ HTTP/1.1\r\n" + TYPE + CL + b"\r\n<A>")
