@@ -369,6 +369,41 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); print(s.getsockname()
     done
 }
 
+@test "clients of two generations do not hold the end up" {
+    start
+    local begin code=0 port=${URL##*:}
+    exec 5<> "/dev/tcp/127.0.0.1/${port%/}"
+    printf 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n' >&5
+    read -r -t 5 line <&5
+    [[ "$line" == "HTTP/1.1 200 "* ]]
+    reload
+    [ "$(json '[.roles[] | select(.role == "front" and .stage == "leaving")] | length')" -eq 1 ]
+    exec 6<> "/dev/tcp/127.0.0.1/${port%/}"
+    begin=$(date +%s%3N)
+    kill -TERM "$LAB_PID"
+    wait "$LAB_PID" || code=$?
+    LAB_PID=
+    exec 5>&- 6>&-
+    [ $code -eq 0 ]
+    [ $(($(date +%s%3N) - begin)) -lt 5000 ]
+    lab_ended_well err
+}
+
+@test "a third generation does not wait for the clients of the first" {
+    start
+    local begin port=${URL##*:}
+    exec 5<> "/dev/tcp/127.0.0.1/${port%/}"
+    printf 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n' >&5
+    read -r -t 5 line <&5
+    reload
+    begin=$(date +%s%3N)
+    reload
+    [ $(($(date +%s%3N) - begin)) -lt 6000 ]
+    [ "$(json '[.roles[] | select(.generation == 1)] | length')" -eq 0 ]
+    exec 5>&-
+    stamp
+}
+
 @test "who waits is told when it stops in the middle" {
     start
     reload > said 2>&1 3>&- &

@@ -163,7 +163,7 @@ static bool open_next(struct reload *reload)
         reload->next->number = now->number + 1;
         house_check(supervise->house, &reload->next->settings, &errors);
     }
-    if (errors.num == 0 && generation_open_stock(reload->next, &errors) == RC_OK &&
+    if (reload->next && errors.num == 0 && generation_open_stock(reload->next, &errors) == RC_OK &&
         generation_listen(reload->next, reload->source.listen, now, &errors) == RC_OK) {
         warn_of_passed(reload);
         return true;
