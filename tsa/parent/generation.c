@@ -78,18 +78,21 @@ enum rc generation_listen(struct generation *generation, const struct cfg_string
     return rc;
 }
 
+static uint16_t find_unit(const struct settings *settings, const char *name)
+{
+    for (size_t i = 0; i < settings_num_units(settings); i++) {
+        if (strcmp(name, settings_unit(settings, i)->name) == 0) {
+            return (uint16_t)i;
+        }
+    }
+    return MSG_UNIT_GONE;
+}
+
 void generation_units(const struct generation *old, const struct generation *now, struct msg_units *out)
 {
     *out = (struct msg_units){.num = (uint16_t)settings_num_units(&old->settings)};
-    for (uint16_t i = 0; i < out->num; i++) {
-        const char *name = settings_unit(&old->settings, i)->name;
-
-        out->now[i] = MSG_UNIT_GONE;
-        for (uint16_t j = 0; j < settings_num_units(&now->settings); j++) {
-            if (strcmp(name, settings_unit(&now->settings, j)->name) == 0) {
-                out->now[i] = j;
-            }
-        }
+    for (size_t i = 0; i < out->num; i++) {
+        out->now[i] = find_unit(&now->settings, settings_unit(&old->settings, i)->name);
     }
 }
 

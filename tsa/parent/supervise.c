@@ -264,7 +264,7 @@ static bool make_step(struct supervise *all)
         [SUPERVISE_LAST] = {step_last, SUPERVISE_STEADY},
     };
 
-    if (all->step == SUPERVISE_STEADY || all->why[0] || !steps[all->step].make(all)) {
+    if (!steps[all->step].make || all->why[0] || !steps[all->step].make(all)) { /* none: steady */
         return false;
     }
     all->step = steps[all->step].next;
