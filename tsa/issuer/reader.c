@@ -210,7 +210,7 @@ static void tell_wait(struct reader *r, int64_t since)
 {
     const int64_t wait = now_mono_ns() - since;
 
-    if (wait > TELL_NS && r->told_ns != since) {
+    if (since && wait > TELL_NS && r->told_ns != since) {
         log_warning(
             "the record keeps the issuer waiting for %lld s now: a slow disk, or another process that "
             "writes it; requests wait too",
@@ -368,6 +368,7 @@ bool reader_stand_by(struct reader *r, int wake_fd, int timeout_ms)
             (void)!read(wake_fd, &count, sizeof(count));
         }
     }
+    tell_wait(r, atomic_load_explicit(&r->recorder->waiting_ns, memory_order_relaxed));
     return !r->stopping;
 }
 
