@@ -14,8 +14,8 @@
 
 #include "tests/fuzz/view.h"
 #include "tsa/base/log.h"
-#include "tsa/front/http_conn.h"
-#include "tsa/front/tls.h"
+#include "tsa/http/http_conn.h"
+#include "tsa/http/tls.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_len);
 

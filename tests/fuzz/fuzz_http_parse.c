@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tests/fuzz/view.h"
-#include "tsa/front/http_parse.h"
+#include "tsa/http/http_parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_len);
 

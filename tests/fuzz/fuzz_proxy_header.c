@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "tests/fuzz/view.h"
-#include "tsa/front/proxy_header.h"
+#include "tsa/http/proxy_header.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_len);
 

@@ -7,7 +7,7 @@
 #ifndef TSA_FRONT_ACCESS_LOG_H
 #define TSA_FRONT_ACCESS_LOG_H
 
-#include "tsa/front/http_server.h"
+#include "tsa/http/http_server.h"
 
 /* access_log_write is for on_answered, where log.access is set. It does not depend on log.level. */
 void access_log_write(const struct http_answered *answered);

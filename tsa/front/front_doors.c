@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 
 #include "tsa/base/log.h"
-#include "tsa/front/tls.h"
+#include "tsa/http/tls.h"
 
 #define EX_SOFTWARE  70
 #define EX_CONFIG    78

@@ -6,7 +6,7 @@
 #ifndef TSA_FRONT_FRONT_DOORS_H
 #define TSA_FRONT_FRONT_DOORS_H
 
-#include "tsa/front/http_listen.h"
+#include "tsa/http/http_listen.h"
 #include "tsa/role/inherit.h"
 
 struct front_doors {

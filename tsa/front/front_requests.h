@@ -7,7 +7,7 @@
 #define TSA_FRONT_FRONT_REQUESTS_H
 
 #include "tsa/front/admit.h"
-#include "tsa/front/http_listen.h"
+#include "tsa/http/http_listen.h"
 #include "tsa/front/http_route.h"
 #include "tsa/front/metrics.h"
 #include "tsa/front/stamp.h"

@@ -6,7 +6,7 @@
 #ifndef TSA_FRONT_HTTP_ROUTE_H
 #define TSA_FRONT_HTTP_ROUTE_H
 
-#include "tsa/front/http_parse.h"
+#include "tsa/http/http_parse.h"
 #include "tsa/role/unit.h"
 
 /* What a GET shows. */

@@ -7,7 +7,7 @@
 #ifndef TSA_FRONT_METRICS_H
 #define TSA_FRONT_METRICS_H
 
-#include "tsa/front/http_server.h"
+#include "tsa/http/http_server.h"
 #include "tsa/front/shared.h"
 #include "tsa/role/facts.h"
 #include "tsa/role/unit.h"

@@ -8,7 +8,7 @@
 #ifndef TSA_FRONT_STAMP_H
 #define TSA_FRONT_STAMP_H
 
-#include "tsa/front/http_conn.h"
+#include "tsa/http/http_conn.h"
 #include "tsa/front/issuer_link.h"
 #include "tsa/front/pace.h"
 #include "tsa/front/stamp_answer.h"

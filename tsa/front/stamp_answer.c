@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "tsa/front/http_head.h"
+#include "tsa/http/http_head.h"
 #include "tsa/wire/base64.h"
 
 #define RETRY_MAX_S 30

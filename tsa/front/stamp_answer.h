@@ -10,7 +10,7 @@
 #ifndef TSA_FRONT_STAMP_ANSWER_H
 #define TSA_FRONT_STAMP_ANSWER_H
 
-#include "tsa/front/http_reply.h"
+#include "tsa/http/http_reply.h"
 #include "tsa/role/msg.h"
 #include "tsa/role/unit.h"
 

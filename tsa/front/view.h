@@ -7,7 +7,7 @@
 #define TSA_FRONT_VIEW_H
 
 #include "tsa/front/download.h"
-#include "tsa/front/http_conn.h"
+#include "tsa/http/http_conn.h"
 #include "tsa/front/http_route.h"
 #include "tsa/front/issuer_link.h"
 #include "tsa/front/metrics.h"

@@ -9,7 +9,7 @@
 #include "certs/certfile.h"
 #include "tsa/base/now.h"
 #include "tsa/base/safefile.h"
-#include "tsa/front/tls.h"
+#include "tsa/http/tls.h"
 
 #define FILE_MAX    (1u << 20)
 #define DAY         86400

@@ -4,7 +4,7 @@
  * a build without sanitizers shows to fit.
  */
 #include "tests/unit/tsa/front/front_world.h"
-#include "tests/unit/tsa/front/tls_world.h"
+#include "tests/unit/tsa/http/tls_world.h"
 #include "tsa/front/front_doors.h"
 
 static void test_room(void **state)
