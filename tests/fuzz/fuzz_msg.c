@@ -42,6 +42,7 @@ static void on_stamped(const struct chan_message *m)
 
     if (msg_get_stamped(m->body, &stamped) == RC_OK) {
         assert((stamped.rc == RC_OK) == (stamped.reply.len > 0));
+        assert(stamped.serial.len <= (stamped.rc == RC_OK ? MSG_SERIAL_MAX : 0));
         msg_put_stamped(&queue, &stamped);
         assert_written(m);
     }
@@ -68,11 +69,20 @@ static void on_facts(const struct chan_message *m)
     }
 }
 
+static void on_peer(const struct chan_message *m)
+{
+    struct msg_units units;
+
+    if (msg_get_units(m->body, &units) == RC_OK) {
+        assert(units.num <= SETTINGS_MAX_UNITS && bytes_equal(msg_units_bytes(&units), m->body));
+    } else {
+        assert(units.num == 0);
+    }
+}
+
 static void (*const on[])(const struct chan_message *) = {
-    [MSG_STAMP] = on_stamp,
-    [MSG_STAMPED] = on_stamped,
-    [MSG_ASK_FACTS] = on_ask,
-    [MSG_FACTS] = on_facts,
+    [MSG_STAMP] = on_stamp, [MSG_STAMPED] = on_stamped, [MSG_ASK_FACTS] = on_ask,
+    [MSG_FACTS] = on_facts, [MSG_PEER] = on_peer,
 };
 
 /* A packet built from the input by put: it must come back field by field. */

@@ -229,6 +229,7 @@ enum rc msg_get_units(struct bytes body, struct msg_units *out)
     }
     for (size_t i = 0; i < out->num; i++) {
         if (out->now[i] >= SETTINGS_MAX_UNITS && out->now[i] != MSG_UNIT_GONE) {
+            *out = (struct msg_units){0};
             return RC_MSG_MALFORMED;
         }
     }

@@ -302,6 +302,85 @@ static void test_padding_of_facts_is_refused(void **state)
     chan_out_clear(&queue);
 }
 
+/* A serial goes with a reply alone, and is no longer than RFC 3161 lets one be. */
+static void test_serial(void **state)
+{
+    static const struct {
+        enum rc rc;
+        size_t reply, serial;
+        enum rc expected;
+    } cases[] = {
+        {RC_OK, 10, 1, RC_OK},
+        {RC_OK, 10, MSG_SERIAL_MAX, RC_OK},
+        {RC_OK, 10, MSG_SERIAL_MAX + 1, RC_MSG_MALFORMED},
+        {RC_OVERLOADED, 0, 1, RC_MSG_MALFORMED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct msg_stamped in = {.rc = cases[i].rc,
+                                       .reply = bytes_of(data, cases[i].reply),
+                                       .serial = bytes_of(data + 500, cases[i].serial)};
+        struct msg_stamped out;
+        struct chan_out queue;
+        struct bytes body;
+
+        chan_out_init(&queue, 4096);
+        msg_put_stamped(&queue, &in);
+        body = bytes_of(queue.queue.data + FRAME, queue.queue.len - FRAME);
+        assert_int_equal(msg_get_stamped(body, &out), cases[i].expected);
+        if (cases[i].expected == RC_OK) {
+            assert_true(bytes_equal(out.serial, in.serial) && bytes_equal(out.reply, in.reply));
+        }
+        assert_int_equal(msg_get_stamped(bytes_of(body.data, body.len - 1), &out), RC_MSG_MALFORMED);
+        chan_out_clear(&queue);
+    }
+}
+
+static void test_units(void **state)
+{
+    struct msg_units in = {.num = SETTINGS_MAX_UNITS}, out;
+
+    (void)state;
+    for (uint16_t i = 0; i < SETTINGS_MAX_UNITS; i++) {
+        in.now[i] = i % 3 ? SETTINGS_MAX_UNITS - 1 - i : MSG_UNIT_GONE;
+    }
+    for (uint16_t num = 0; num <= SETTINGS_MAX_UNITS; num++) {
+        in.num = num;
+        assert_true(msg_units_bytes(&in).len > 0); /* so that none is told from not said */
+        assert_int_equal(msg_get_units(msg_units_bytes(&in), &out), RC_OK);
+        assert_int_equal(out.num, num);
+        assert_memory_equal(out.now, in.now, num * sizeof(in.now[0]));
+    }
+}
+
+static void assert_units_refused(struct bytes body)
+{
+    struct msg_units out = {.num = 7};
+
+    assert_int_equal(msg_get_units(body, &out), RC_MSG_MALFORMED);
+    assert_int_equal(out.num, 0);
+}
+
+static void test_bad_units(void **state)
+{
+    struct msg_units in = {.num = 3};
+    struct bytes body = msg_units_bytes(&in);
+
+    (void)state;
+    for (size_t len = 0; len < body.len; len++) {
+        assert_units_refused(bytes_of(body.data, len));
+    }
+    assert_units_refused(bytes_of(body.data, body.len + 1));
+    assert_units_refused(bytes_of(body.data, body.len + 2));
+    in.now[2] = SETTINGS_MAX_UNITS; /* no number of a unit, and not the one for none */
+    assert_units_refused(body);
+    in.now[2] = MSG_UNIT_GONE - 1;
+    assert_units_refused(body);
+    in.num = SETTINGS_MAX_UNITS + 1;
+    assert_units_refused(bytes_of(&in, sizeof(in)));
+}
+
 static void test_ask_and_empty(void **state)
 {
     struct chan_out queue;
@@ -330,6 +409,9 @@ int main(void)
         cmocka_unit_test(test_authenticode),
         cmocka_unit_test(test_bodies_cut_or_lengthened),
         cmocka_unit_test(test_stamped),
+        cmocka_unit_test(test_serial),
+        cmocka_unit_test(test_units),
+        cmocka_unit_test(test_bad_units),
         cmocka_unit_test(test_facts),
         cmocka_unit_test(test_facts_have_no_padding),
         cmocka_unit_test(test_padding_of_facts_is_refused),
