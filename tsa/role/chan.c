@@ -228,10 +228,11 @@ enum rc chan_receive(struct chan_in *in, int fd)
 
     in->len = in->at = 0;
     in->passed_fd = -1;
+    /* A peer that ends with packets of ours unread is told of first, once, and only then what it has said before its end. */
     do {
         msg.msg_controllen = sizeof(control.room);
         len = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    } while (len < 0 && errno == EINTR);
+    } while (len < 0 && (errno == EINTR || errno == ECONNRESET));
     if (len < 0) {
         return errno == EAGAIN || errno == EWOULDBLOCK ? RC_NOT_FOUND : RC_IO;
     }

@@ -97,6 +97,31 @@ static void test_last_words_of_the_dead(void **state)
     world_free(w);
 }
 
+/* The issuer ends while requests stand in its channel unread, as at each reload under load: what it has answered is heard, the rest is asked again. */
+static void test_last_words_beside_unread(void **state)
+{
+    struct world *w = world_new();
+    struct msg_stamp msg, unread;
+    int a = join(w), b = join(w);
+
+    (void)state;
+    post(w, a, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    assert_true(next_stamp(w, &msg));
+    post(w, b, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    reply(w, msg.id, RC_OK, "in time");
+    issuer_dies(w);
+    look(w, a);
+    assert_has(w, "in time");
+    assert_int_equal(w->desk.num_waiting, 1);
+    issuer_comes(w);
+    assert_true(next_stamp(w, &unread));
+    assert_true(unread.id != msg.id);
+    assert_false(next_stamp(w, &unread));
+    close(a);
+    close(b);
+    world_free(w);
+}
+
 struct asked {
     struct issuer_link_waiter waiter;
     unsigned num;
@@ -226,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_issuer_talks_nonsense),
         cmocka_unit_test(test_last_words_bring_a_request),
         cmocka_unit_test(test_last_words_of_the_dead),
+        cmocka_unit_test(test_last_words_beside_unread),
         cmocka_unit_test(test_facts),
         cmocka_unit_test(test_facts_over_a_change),
         cmocka_unit_test(test_facts_come_late),

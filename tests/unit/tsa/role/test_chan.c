@@ -166,6 +166,24 @@ static void test_gone_peer(void **state)
     assert_int_equal(rc, RC_IO);
 }
 
+/* The kernel tells of what the other side has not read before it gives what that side has said. */
+static void test_gone_peer_that_had_not_read(void **state)
+{
+    struct fixture *f = *state;
+    struct chan_message m;
+    enum rc rc;
+
+    put_nth(&f->out, 1);
+    assert_true(chan_flush(&f->out, f->fds[0], &rc));
+    put_nth(&f->out, 2);
+    assert_true(chan_flush(&f->out, f->fds[1], &rc));
+    close_end(f, 1);
+    assert_int_equal(chan_receive(&f->in, f->fds[0]), RC_OK);
+    assert_true(chan_next(&f->in, &m));
+    check_nth(&m, 2);
+    assert_int_equal(chan_receive(&f->in, f->fds[0]), RC_IO);
+}
+
 static void test_largest_message(void **state)
 {
     struct fixture *f = *state;
@@ -350,6 +368,7 @@ int main(void)
         TEST(test_messages_are_gathered),
         TEST(test_full_peer),
         TEST(test_gone_peer),
+        TEST(test_gone_peer_that_had_not_read),
         TEST(test_largest_message),
         TEST(test_overrun_queue_is_broken_for_good),
         TEST(test_bad_framing_is_refused_whole),
