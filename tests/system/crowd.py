@@ -393,6 +393,7 @@ def ask_steadily(address, args):
     done = [a.result() for a in asked]
     return {"sent": len(done), "granted": sum(verdict == "granted" for _, verdict in done),
             "verdicts": collections.Counter(verdict for _, verdict in done),
+            "first_ms": round(done[0][0] * 1000, 2) if done and done[0][0] is not None else None,
             "ms": figures([seconds for seconds, verdict in done if verdict == "granted"])}
 
 
