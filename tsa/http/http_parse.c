@@ -94,20 +94,6 @@ static int on_field_end(llhttp_t *llhttp)
     return 0;
 }
 
-static enum http_method method_of(uint8_t llhttp_method)
-{
-    switch (llhttp_method) {
-    case HTTP_GET:
-        return HTTP_METHOD_GET;
-    case HTTP_HEAD:
-        return HTTP_METHOD_HEAD;
-    case HTTP_POST:
-        return HTTP_METHOD_POST;
-    default:
-        return HTTP_METHOD_OTHER;
-    }
-}
-
 /* Takes scheme and authority off an absolute target (RFC 9112 3.2.2); *out_host stays where there is none. */
 static struct bytes split_authority(struct bytes target, struct bytes *out_host)
 {
@@ -190,7 +176,6 @@ static int on_head_end(llhttp_t *llhttp)
 {
     struct http_parse *parse = llhttp->data;
 
-    parse->request.method = method_of(llhttp->method);
     parse->request.keep_alive = /* RFC 9112 9.3: close outweighs keep-alive */
         llhttp_should_keep_alive(llhttp) != 0 && !(llhttp->flags & F_CONNECTION_CLOSE);
     if (check_host(parse) || check_coding(parse) || check_length(parse) || check_expect(parse)) {
@@ -347,9 +332,30 @@ static enum http_parse_verdict feed(struct http_parse *parse, size_t end)
     return code == HPE_OK ? HTTP_PARSE_MORE : refuse_fault(parse, code);
 }
 
+/* As soon as it is there: a refusal, too, answers HEAD without a body (RFC 9110 9.3.2). */
+static enum http_method method_of(const struct http_parse *parse)
+{
+    static const struct {
+        const char *word;
+        enum http_method method;
+    } methods[] = {{"GET ", HTTP_METHOD_GET}, {"HEAD ", HTTP_METHOD_HEAD}, {"POST ", HTTP_METHOD_POST}};
+    struct bytes line = bytes_of(parse->in.data + parse->head.start, parse->in.len - parse->head.start);
+    size_t i;
+
+    for (i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        size_t len = strlen(methods[i].word);
+
+        if (line.len >= len && memcmp(line.data, methods[i].word, len) == 0) {
+            return methods[i].method;
+        }
+    }
+    return HTTP_METHOD_OTHER;
+}
+
 static enum http_parse_verdict run_head(struct http_parse *parse)
 {
     parse->refusal = http_head_scan(&parse->head, parse->limits, parse->in);
+    parse->request.method = method_of(parse);
     if (parse->refusal.status == 0 && parse->head.end == 0) {
         parse->phase = parse->head.at > parse->head.start ? HTTP_PARSE_HEAD : HTTP_PARSE_IDLE;
         return HTTP_PARSE_MORE;

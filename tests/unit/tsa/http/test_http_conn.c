@@ -182,6 +182,33 @@ static void test_head(void **state)
     world_free(w);
 }
 
+/* However early a HEAD is refused. */
+static void test_head_refused(void **state)
+{
+    static const char *const heads[] = {
+        "HEAD /a HTTP/1.1\r\n" HOST "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "HEAD /a HTTP/1.1\r\n" HOST "X : b\r\n\r\n",
+        "HEAD /a HTTP/1.1\r\n\r\n",
+        "HEAD /\x01",
+        "\r\nHEAD /a HTTP/1.1\n",
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        struct world *w = world_new(&roomy);
+        int fd = join(w);
+
+        say(w, fd, heads[i]);
+        assert_has(w, "HTTP/1.1 400 ");
+        assert_has_not(w, "Content-Length: 0\r\n");
+        assert_true(w->seen_end);
+        assert_string_equal(w->seen + w->seen_len - 4, "\r\n\r\n");
+        close(fd);
+        world_free(w);
+    }
+}
+
 static void test_continue(void **state)
 {
     struct world *w = world_new(&roomy);
@@ -300,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_http10),
         cmocka_unit_test(test_connection_close),
         cmocka_unit_test(test_head),
+        cmocka_unit_test(test_head_refused),
         cmocka_unit_test(test_continue),
         cmocka_unit_test(test_other_expectation),
         cmocka_unit_test(test_error_ends_all),
