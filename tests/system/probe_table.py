@@ -132,6 +132,17 @@ def bodies_of_others():
         view(name + " with a request as its body", start + b"Content-Length: %d\r\n\r\n" % HIDDEN_LEN + HIDDEN, heads=heads)
         view(name + " with a chunked body", start + TE + b"\r\n3\r\nabc\r\n" + END, heads=heads)
         view(name + " with a chunked request", start + TE + b"\r\n%x\r\n" % HIDDEN_LEN + HIDDEN + b"\r\n" + END, heads=heads)
+    start = b"HEAD /healthz HTTP/1.1\r\n"
+    for name, status, octets in (
+        ("two lengths of a body", 400, start + HOST + b"Content-Length: 4\r\n" + TE + b"\r\n" + END), ("a blank before a colon", 400, start + HOST + b"X : b\r\n\r\n"),
+        ("no Host", 400, start + b"\r\n"), ("an LF behind a field", 400, start + b"Host: a\n\r\n"), ("a length too large", 413, start + HOST + b"Content-Length: 16385\r\n\r\n"),
+        ("an octet in its address", 400, b"HEAD /\x01"), ("another version", 505, b"HEAD / HTTP/2.0\r\n" + HOST + b"\r\n"), ("an address of 100 KiB", 414, b"HEAD /" + b"x" * 102400),
+        ("another coding", 501, start + HOST + b"Transfer-Encoding: gzip\r\n\r\n"), ("another expectation", 417, start + HOST + b"Expect: x\r\n\r\n"),
+        ("an empty line before it, and no Host", 400, b"\r\n" + start + b"\r\n"),
+    ):
+        bad("HEAD with " + name, status, octets, heads=(0,))
+    bad("HEAD that is cut", 400, start + b"Ho", glue=False, shut=True, heads=(0,))
+    bad("HEAD whose body is cut", 400, start + HOST + b"Content-Length: 4\r\n\r\nabc", glue=False, shut=True, heads=(0,))
     for method in (b"OPTIONS", b"PUT", b"DELETE", b"PATCH", b"PROPFIND", b"TRACE"):
         start = method + b" / HTTP/1.1\r\n" + HOST
         name = method.decode()
@@ -343,7 +354,7 @@ def addresses():
         bad("address: " + target.decode(), 404, b"POST " + target + rest)
     for target in (b"ftp://a/", b"http://a/nothing"):
         bad("address: " + target.decode(), 404, b"POST " + target + rest)
-    for target in (b"http:///", b"http://u@a/", b"http://u:p@a/rfc3161", b"http://?x"):
+    for target in (b"http:///", b"http://u@a/", b"http://u:p@a/rfc3161", b"http://?x", b"http://:80/", b"http://a:b/", b"http://[::1/", b"http://a:80:80/"):
         bad("address: " + target.decode(), 400, b"POST " + target + rest)
     bad("address: *", 404, b"POST *" + rest)
     bad("OPTIONS *", 404, b"OPTIONS *" + rest)
@@ -359,9 +370,11 @@ def hosts():
     bad("two Hosts, one in small letters", 400, b"POST / HTTP/1.1\r\nhost: b\r\n" + HOST + rest)
     bad("two Hosts, one with a blank", 400, b"POST / HTTP/1.1\r\n" + HOST + b"Host : b\r\n" + rest)
     bad("two Hosts with 1.0", 400, b"POST / HTTP/1.0\r\nConnection: keep-alive\r\n" + HOST + HOST + rest)
-    for value in (b"a b", b"a/b", b"u@a", b"<a>", b"a?b", b"a#b", b"a\\b", b'"a"', b"a\tb", b"\xc3\xa9", b"{a}", b"a^b", b"a|b"):
+    for value in (b"a b", b"a/b", b"u@a", b"<a>", b"a?b", b"a#b", b"a\\b", b'"a"', b"a\tb", b"\xc3\xa9", b"{a}", b"a^b", b"a|b", b":80", b":", b"a:b", b"a:80x", b"a:-1",
+                  b"a:80:80", b"::1", b"[::1", b"::1]", b"[]", b"[a]", b"[::1]]", b"[::1]80", b"[::1]:x", b"[1.2.3.4]", b"[::1%25lo]", b"[v1.a]", b"a[::1]",
+                  b"a%", b"a%4", b"%4g"):
         bad("Host: " + value.decode(), 400, b"POST / HTTP/1.1\r\nHost: " + value + b"\r\n" + rest)
-    for value in (b"", b"a:80", b"[::1]:80", b"192.0.2.1", b"a.example.", b"A-b_c", b"a%41"):
+    for value in (b"", b"a:80", b"[::1]:80", b"192.0.2.1", b"a.example.", b"A-b_c", b"a%41", b"a:", b"[::ffff:192.0.2.1]", b"[2001:db8::1]:"):
         good("Host: " + (value.decode() or "(empty)"), b"POST / HTTP/1.1\r\nHost: " + value + b"\r\n" + rest)
 
 

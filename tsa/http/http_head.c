@@ -5,6 +5,7 @@
  */
 #include "tsa/http/http_head.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
 
@@ -170,19 +171,64 @@ struct http_refusal http_head_split(const struct http_head *head, struct bytes i
     return check_version(bytes_of(in.data + at, head->line_end - at), &out->minor);
 }
 
-bool http_head_host_is_clean(struct bytes host)
+static bool is_hex(uint8_t c)
 {
-    size_t i;
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
+}
 
-    for (i = 0; i < host.len; i++) {
-        uint8_t c = host.data[i];
+/* RFC 3986 3.2.2 reg-name, of which an IPv4 address is one. How many octets it takes; what is none ends it. */
+static size_t name_len(struct bytes in)
+{
+    size_t at = 0;
 
-        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-              (c != 0 && strchr("-._~%!$&'()*+,;=:[]", c)))) {
-            return false;
+    for (; at < in.len; at++) {
+        uint8_t c = in.data[at];
+
+        if (c == '%') {
+            if (in.len - at < 3 || !is_hex(in.data[at + 1]) || !is_hex(in.data[at + 2])) {
+                break;
+            }
+        } else if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                     (c != 0 && strchr("-._~!$&'()*+,;=", c)))) {
+            break;
         }
     }
-    return true;
+    return at;
+}
+
+/* An IPv6 address in brackets, RFC 3986 3.2.2; 0 = none. */
+static size_t literal_len(struct bytes in)
+{
+    const uint8_t *end = memchr(in.data, ']', in.len);
+    char text[INET6_ADDRSTRLEN];
+    size_t len = end ? (size_t)(end - in.data) - 1 : 0;
+    struct in6_addr address;
+
+    if (len == 0 || len >= sizeof text) {
+        return 0;
+    }
+    memcpy(text, in.data + 1, len);
+    text[len] = 0;
+    return inet_pton(AF_INET6, text, &address) == 1 ? len + 2 : 0;
+}
+
+bool http_head_host_is_clean(struct bytes host)
+{
+    size_t at;
+
+    if (host.len == 0) {
+        return true;
+    }
+    at = host.data[0] == '[' ? literal_len(host) : name_len(host);
+    if (at == 0 || at == host.len) {
+        return at != 0;
+    }
+    if (host.data[at] != ':') {
+        return false;
+    }
+    while (++at < host.len && host.data[at] >= '0' && host.data[at] <= '9') {
+    }
+    return at == host.len;
 }
 
 bool http_head_text_is(struct bytes text, const char *word)

@@ -53,7 +53,8 @@ struct http_request_line {
 struct http_refusal http_head_split(const struct http_head *head, struct bytes in,
                                     struct http_request_line *out);
 
-/* http_head_host_is_clean tells whether a Host value has only what a host and port may have (RFC 9110 7.2). */
+/* http_head_host_is_clean tells whether a Host value is empty, or a name or an address, and a port perhaps (RFC 9112 3.2, RFC 3986 3.2.2). An
+ * IPv6 address stands in brackets. */
 bool http_head_host_is_clean(struct bytes host);
 
 /* http_head_text_is compares without regard to the case of ASCII letters. */
