@@ -174,5 +174,6 @@ void http_listen_clear(struct http_listen *listen)
     if (listen->retry) {
         event_free(listen->retry);
     }
-    memset(listen, 0, sizeof *listen);
+    *listen =
+        (struct http_listen){.num_accepted = listen->num_accepted}; /* it is told until the process ends */
 }

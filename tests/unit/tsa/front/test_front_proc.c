@@ -193,7 +193,8 @@ static void test_ping(void **state)
 /* Nobody new is let in, who is there is served on, and when the last has gone the front goes too. */
 static void test_drain(void **state)
 {
-    static const char get[] = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+    static const char get[] = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
+                      count[] = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
     struct front *f = start();
     int fd = join(f), late;
 
@@ -205,9 +206,10 @@ static void test_drain(void **state)
     late = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_not_equal(connect(late, (const struct sockaddr *)&f->address, sizeof f->address), 0);
     close(late);
-    assert_int_equal(send(fd, get, sizeof get - 1, MSG_NOSIGNAL), sizeof get - 1);
+    assert_int_equal(send(fd, count, sizeof count - 1, MSG_NOSIGNAL), sizeof count - 1);
     read_answer(f, fd);
     assert_has(f, "Connection: close");
+    assert_has(f, "\ntsa_connections_accepted_total 1\n"); /* what was counted before stays */
     assert_int_equal(end_of(f), 0);
 }
 

@@ -384,10 +384,13 @@ static void test_clear(void **state)
 {
     struct world *w = world_new(10);
     struct sockaddr_in address = listen_tcp(w);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int fd = socket(AF_INET, SOCK_STREAM, 0), before = join(&address);
 
     (void)state;
+    turn(w);
     http_listen_clear(&w->listen);
+    assert_int_equal(w->listen.num_accepted, 1);
+    close(before);
     assert_int_not_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     close(fd);
     world_free(w);
