@@ -84,16 +84,18 @@ def idle(client):
 
 
 def life(client):
-    """However busy, a connection is over after 5 s, and not much before."""
+    """However busy, a connection is over after 5 s, and not much before; who asks steadily is told so in time."""
     while True:
         client.send(GET)
         answer = client.answer()
-        if answer is None:
-            break
+        assert answer is not None, "closed without a word"
         assert answer.status == 200
         assert time.monotonic() - client.born <= 5 + LATE, "the connection is older than it may be"
-        time.sleep(0.35)
+        if answer.closes():
+            break
+        time.sleep(0.3)
     assert time.monotonic() - client.born >= 4.4, "closed before its time"
+    assert client.is_at_end()
 
 
 def requests(client):

@@ -115,12 +115,21 @@ static bool more_waits(const struct http_conn *conn)
            recv(conn->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
 }
 
-/* Who has been stopped hears so with the answer to the last that it has sent, not sooner (RFC 9112 9.6). */
+/* In the last tenth of its life: else it would mostly end between two requests, and nobody would have been told. */
+static bool is_old(const struct http_conn *conn)
+{
+    const struct http_phase_member *life = &conn->life;
+
+    return conn->aged || now_mono_ns() >= life->deadline - (life->deadline - life->since) / 10;
+}
+
+/* Who is to go hears so with the answer to the last that it has sent, not sooner (RFC 9112 9.6). */
 static bool ends_with(const struct http_conn *conn, const struct http_slot *slot,
                       const struct http_reply *reply)
 {
     return slot->closes || (http_reply_closes(reply->status) && !reply->keeps) ||
-           (conn->server->stopping && slot == TAILQ_LAST(&conn->slots, http_slot_list) && !more_waits(conn));
+           ((conn->server->stopping || is_old(conn)) && slot == TAILQ_LAST(&conn->slots, http_slot_list) &&
+            !more_waits(conn));
 }
 
 void http_conn_reply(struct http_slot *slot, const struct http_reply *reply)

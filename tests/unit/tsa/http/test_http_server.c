@@ -67,6 +67,42 @@ static void test_life_of_a_connection(void **state)
     world_free(w);
 }
 
+static void let_age(struct world *w, int64_t ns)
+{
+    struct http_phase_member *life;
+
+    TAILQ_FOREACH(life, &w->server.phases.lists[HTTP_PHASE_LIFE], entry)
+    {
+        life->since -= ns;
+        life->deadline -= ns;
+    }
+}
+
+/* Who asks steadily is told before the end, or else it would be cut between two requests; behind what it has sent already. */
+static void test_last_tenth_of_a_life(void **state)
+{
+    struct world *w = world_new(&roomy);
+    int one = join(w), more = join(w);
+
+    (void)state;
+    w->at_once = true;
+    let_age(w, roomy.connection * 8 / 10);
+    say(w, one, GET("/1"));
+    assert_has_not(w, "Connection");
+    let_age(w, roomy.connection * 11 / 100);
+    say(w, one, GET("/2"));
+    assert_has(w, "Connection: close");
+    assert_true(w->seen_end);
+    w->seen_len = 0;
+    say(w, more, GET("/3") GET("/4"));
+    assert_int_equal(count(w->seen, "200 OK"), 2);
+    assert_int_equal(count(w->seen, "Connection: close"), 1);
+    assert_true(w->seen_end);
+    close(one);
+    close(more);
+    world_free(w);
+}
+
 /* A connection that idles when its life is over ends then; one whose answer was being made ends when it has been read. */
 static void test_life_of_the_idle(void **state)
 {
@@ -91,6 +127,7 @@ static void test_life_of_the_idle(void **state)
     w->seen_len = 0;
     look(w, waits);
     assert_has(w, "200 OK");
+    assert_has(w, "Connection: close");
     assert_true(w->seen_end);
     close(idle);
     close(waits);
@@ -573,7 +610,8 @@ int main(void)
         cmocka_unit_test(test_room_for_the_watch),   cmocka_unit_test(test_crowd_of_the_silent),
         cmocka_unit_test(test_flood_of_answers),     cmocka_unit_test(test_stop),
         cmocka_unit_test(test_stop_with_a_pipeline), cmocka_unit_test(test_drain),
-        cmocka_unit_test(test_life_of_the_idle),     cmocka_unit_test(test_unread_small_answer),
+        cmocka_unit_test(test_last_tenth_of_a_life), cmocka_unit_test(test_life_of_the_idle),
+        cmocka_unit_test(test_unread_small_answer),
     };
 
     signal(SIGPIPE, SIG_IGN);
