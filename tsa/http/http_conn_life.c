@@ -247,11 +247,11 @@ static bool keep_certificate(struct http_conn *conn)
 
 static void open_up(struct http_conn *conn)
 {
+    conn->open = true; /* first: over TLS the enabling reads, and what it reads may be the end */
     if (!keep_certificate(conn) || bufferevent_enable(conn->bev, EV_READ) != 0) {
         http_conn_kill(&conn->member, HTTP_END_NO_MEMORY);
         return;
     }
-    conn->open = true;
     if (conn->crowded) {
         http_conn_refuse(conn, (struct http_refusal){429, rc_text(RC_CROWDED)});
     }

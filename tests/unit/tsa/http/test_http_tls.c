@@ -198,6 +198,33 @@ static void test_half_closed(void **state)
     world_free(w);
 }
 
+/* Request and end come in one piece with the end of the handshake. */
+static void test_all_at_once(void **state)
+{
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        struct world *w = world_new(&roomy);
+        struct client c = client_join(w, &door, NULL, versions[i]);
+        int turns;
+
+        w->at_once = true;
+        for (turns = 0; turns < 20 && SSL_do_handshake(c.ssl) != 1; turns++) {
+            turn(w);
+        }
+        assert_true(SSL_write(c.ssl, GET("/a") GET("/b"), (int)strlen(GET("/a") GET("/b"))) > 0);
+        assert_true(SSL_shutdown(c.ssl) >= 0);
+        look_tls(w, &c);
+        assert_int_equal(count(w->seen, "200 OK"), 2);
+        assert_true(w->seen_end);
+        assert_int_equal(w->server.num_conns, 0);
+        client_leave(&c);
+        world_free(w);
+    }
+}
+
 static void test_client_vanishes(void **state)
 {
     struct world *w = world_new(&roomy);
@@ -516,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_big_answer),
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_half_closed),
+        cmocka_unit_test(test_all_at_once),
         cmocka_unit_test(test_client_vanishes),
         cmocka_unit_test(test_certificates),
         cmocka_unit_test(test_certificate_outlives),
