@@ -188,6 +188,7 @@ void front_requests_init(struct front_requests *r, struct event_base *base)
     stamp_init(&r->stamps, base, r->units, (size_t)r->settings->limits.queue);
     r->stamps.link = r->link;
     r->stamps.patience = r->settings->deadlines.queue;
+    pace_share(&r->stamps.pace, (size_t)r->settings->fronts);
     r->stamps.count = count_request;
     r->stamps.count_arg = r;
     view_init(&r->views, r->units, r->num_units);

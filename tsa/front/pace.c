@@ -4,19 +4,25 @@
 
 #include <string.h>
 
-void pace_init(struct pace *pace, size_t most)
-{
-    memset(pace, 0, sizeof *pace);
-    pace->most = most;
-    pace->window = most < PACE_FIRST ? most : PACE_FIRST;
-}
-
 static size_t clamp(double num, size_t least, size_t most)
 {
     if (num >= (double)most) {
         return most;
     }
     return num > (double)least ? (size_t)num : least < most ? least : most;
+}
+
+void pace_share(struct pace *pace, size_t num)
+{
+    pace->least = clamp((double)PACE_LEAST / (double)num, 1, PACE_LEAST);
+    pace->window = clamp((double)PACE_FIRST / (double)num, pace->least, pace->most);
+}
+
+void pace_init(struct pace *pace, size_t most)
+{
+    memset(pace, 0, sizeof *pace);
+    pace->most = most;
+    pace_share(pace, 1);
 }
 
 void pace_answer(struct pace *pace, int64_t now, bool is_full)
@@ -35,7 +41,7 @@ void pace_answer(struct pace *pace, int64_t now, bool is_full)
     rate = (double)pace->num * 1e9 / (double)(now - pace->since);
     pace->samples[pace->at % PACE_SAMPLES].when = now;
     pace->samples[pace->at++ % PACE_SAMPLES].rate = rate;
-    pace->window = clamp(rate, PACE_LEAST, pace->most);
+    pace->window = clamp(rate, pace->least, pace->most);
     pace->since = now;
     pace->num = 0;
 }
@@ -55,5 +61,5 @@ size_t pace_room(const struct pace *pace, int64_t now, int64_t patience)
             rate = pace->samples[i].rate;
         }
     }
-    return rate > 0 ? clamp(rate * ((double)patience / 1e9), PACE_LEAST, pace->most) : pace->most;
+    return rate > 0 ? clamp(rate * ((double)patience / 1e9), pace->least, pace->most) : pace->most;
 }

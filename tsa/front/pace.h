@@ -14,14 +14,14 @@
 #define PACE_SPAN_NS   250000000LL   /* between two measurements */
 #define PACE_MEMORY_NS 10000000000LL /* older ones say nothing any more */
 #define PACE_SAMPLES   16
-#define PACE_FIRST     64 /* window before anything was measured */
-#define PACE_LEAST     32
+#define PACE_FIRST     64 /* window before anything was measured, of all fronts together */
+#define PACE_LEAST     32 /* of all together, too */
 
 struct pace {
     size_t window; /* requests that the issuer may have at a time */
 
     /* private */
-    size_t most, num, at;
+    size_t least, most, num, at;
     int64_t since; /* 0: nothing is being measured */
     struct {
         int64_t when;
@@ -30,6 +30,10 @@ struct pace {
 };
 
 void pace_init(struct pace *pace, size_t most);
+
+/* pace_share, before anything is measured: num fronts share the issuer. If each gave a slow one as much as a single front may, it would sign for clients
+ * whose time is over, and for nobody else. */
+void pace_share(struct pace *pace, size_t num);
 
 /* pace_answer counts an answer; is_full tells whether requests are held back because the window is full. */
 void pace_answer(struct pace *pace, int64_t now, bool is_full);

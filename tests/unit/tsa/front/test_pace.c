@@ -35,6 +35,26 @@ static void test_window(void **state)
     assert_int_equal(pace.window, PACE_LEAST);
 }
 
+/* However many fronts there are, a slow issuer has no more at a time than it answers before the clients' time is over. */
+static void test_shared(void **state)
+{
+    struct pace pace;
+
+    (void)state;
+    for (size_t num = 1; num <= 64; num++) {
+        pace_init(&pace, 1024);
+        pace_share(&pace, num);
+        assert_in_range(num * pace.window, PACE_FIRST / 2 + 1, PACE_FIRST);
+        answers(&pace, SECOND, 20 * SECOND, 1); /* of each */
+        assert_true(num * pace.window <= PACE_LEAST || pace.window == 1);
+        answers(&pace, 30 * SECOND, SECOND, 50);
+        assert_in_range(pace.window, 48, 51);
+    }
+    pace_init(&pace, 1);
+    pace_share(&pace, 64);
+    assert_int_equal(pace.window, 1);
+}
+
 static void test_small_table(void **state)
 {
     struct pace pace;
@@ -85,10 +105,8 @@ static void test_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_window),
-        cmocka_unit_test(test_small_table),
-        cmocka_unit_test(test_idle),
-        cmocka_unit_test(test_room),
+        cmocka_unit_test(test_window), cmocka_unit_test(test_shared), cmocka_unit_test(test_small_table),
+        cmocka_unit_test(test_idle),   cmocka_unit_test(test_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
