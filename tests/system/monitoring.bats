@@ -210,11 +210,18 @@ matchers() { alert_expressions | grep -o "$1=~\?\"[^\"]*\"" | sed -E 's/^[a-z]*=
     stamp q.tsq
     grep '"msg":"request"' "$LAB.log/err" > log
     [ "$(jq -s 'length' log)" -eq "$(wc -l < log)" ]
-    jq -s -e 'all(.[]; ([.client, .via, .method, .target, .status, .octets, .ms, .unit, .protocol, .result, .serial, .agent,
+    jq -s -e 'all(.[]; ([.client, .via, .method, .target, .status, .octets, .ms, .unit, .protocol, .result, .serial, .record, .agent,
         .certificate, .tls] | all(type == "string")))' log
     jq -s -e 'any(.[]; .agent | startswith("\"}\\"))' log
     # The serial of the log is the token's.
     curl -sS --fail -o r.tsr -H "$TSQ" --data-binary "@$BATS_FILE_TMPDIR/q.tsq" "$URL"
     serial=$(openssl ts -reply -in r.tsr -text 2> /dev/null | sed -n 's/^Serial number: 0x//p' | tr 'A-F' 'a-f')
     grep -F "\"serial\":\"$serial\"" "$LAB.log/err" | jq -e '.result == "ok" and .protocol == "rfc3161" and .unit == "lab" and .tls == "no"'
+    # Each line that granted something names its record, a countersignature's too.
+    "$TSA_TOOLS/load" "$URL" --requests 1 --connections 1 --kind authenticode
+    "$TSA_TOOLS/ledger_dump" "$LAB/ledger" | jq -c 'select(.kind) | [(.sequence | tostring), .kind, .serial]' | sort > records
+    grep '"msg":"request"' "$LAB.log/err" | jq -c 'select(.result == "ok" and .record != "-") | [.record, .protocol, (.serial | sub("^-$"; ""))]' | sort > named
+    [ "$(jq -s '[.[] | select(.[1] == "authenticode")] | length' named)" -ge 1 ]
+    comm -23 named records > astray
+    [ ! -s astray ] || { cat astray; false; }
 }

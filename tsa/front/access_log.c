@@ -2,6 +2,7 @@
 /* Texts with their end, as the log wants them; the log escapes. */
 #include "tsa/front/access_log.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,7 +48,8 @@ static const char *or_none(const char *word)
 void access_log_write(const struct http_answered *answered)
 {
     char client[NETADDR_TEXT_MAX], via[NETADDR_TEXT_MAX], method[METHOD_MAX], target[TARGET_MAX],
-        agent[AGENT_MAX], certificate[CERTIFICATE_MAX], serial[SERIAL_HEX], status[16], octets[24], ms[40];
+        agent[AGENT_MAX], certificate[CERTIFICATE_MAX], serial[SERIAL_HEX], record[24], status[16],
+        octets[24], ms[40];
     const struct http_reply *reply = answered->reply;
     bool is_direct = netaddr_equal(answered->client, answered->direct);
     const struct log_field fields[] = {
@@ -62,6 +64,7 @@ void access_log_write(const struct http_answered *answered)
         {"protocol", or_none(reply->kind)},
         {"result", or_none(reply->result)},
         {"serial", reply->serial.len > 0 ? bytes_to_hex(reply->serial, serial, sizeof serial) : NONE},
+        {"record", reply->record ? record : NONE},
         {"agent", text_of(answered->agent, agent, sizeof agent)},
         {"certificate", text_of(bytes_str(answered->certificate ? answered->certificate : ""), certificate,
                                 sizeof certificate)},
@@ -70,6 +73,7 @@ void access_log_write(const struct http_answered *answered)
     };
 
     snprintf(status, sizeof status, "%u", reply->status);
+    snprintf(record, sizeof record, "%" PRIu64, reply->record);
     snprintf(octets, sizeof octets, "%zu", answered->len);
     snprintf(ms, sizeof ms, "%.3f", (double)answered->elapsed_ns / 1e6);
     log_access("request", fields);

@@ -144,6 +144,7 @@ static void wait_end(struct stamp_desk *desk, struct stamp *stamp, const struct 
         .rc = stamped->rc,
         .reply = stamped->reply,
         .serial = stamped->serial,
+        .record = stamped->record,
         .retry_ns = stamped->rc == RC_OK ? 0 : now_mono_ns() - stamp->began,
     };
     struct http_slot *slot = stamp->slot;

@@ -104,6 +104,7 @@ static struct http_reply sign_off(struct http_reply reply, const struct stamp_ve
     reply.kind = kind_words[v->kind];
     reply.result = rc_word(v->rc);
     reply.serial = v->serial;
+    reply.record = v->record;
     return reply;
 }
 

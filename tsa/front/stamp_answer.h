@@ -22,8 +22,9 @@ struct stamp_verdict {
     enum rc rc;
     const char *sentence; /* NULL: the reason's own */
     struct bytes reply;   /* with RC_OK, as the issuer gave it */
-    struct bytes serial;  /* with RC_OK; for the access log */
-    int64_t retry_ns;     /* for "come again": in how long it is worth while */
+    struct bytes serial;  /* with RC_OK; for the access log, as the next one */
+    uint64_t record;
+    int64_t retry_ns; /* for "come again": in how long it is worth while */
 };
 
 struct stamp_answer {

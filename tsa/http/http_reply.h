@@ -20,6 +20,7 @@ struct http_reply {
     /* for the access log and the counters only; static, NULL = none */
     const char *unit, *kind, *result;
     struct bytes serial; /* of the token, contents octets; good during http_conn_reply; empty = none */
+    uint64_t record;     /* the number of its record; 0 = none */
 };
 
 /* http_reply_refuse makes an error of status; a NULL sentence means the status' own. The sentence is borrowed. */

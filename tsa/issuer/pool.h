@@ -27,6 +27,7 @@ struct job {
     struct msg_stamp stamp; /* its views show the octets below */
     int64_t signing_ns;     /* how long a signer had it */
     struct bytes serial;    /* of the record, a view into it; empty until it is there */
+    uint64_t sequence;      /* the record's number; 0 until it is there */
     struct wbuf reply, record;
     uint8_t nonce[TSP_NONCE_MAX], policy[TSP_POLICY_MAX], data[MSAUTH_BLOB_MAX];
 };

@@ -153,6 +153,7 @@ static struct job *new_job(struct reader *r, struct peer *peer, enum job_kind ki
         job->kind = kind;
         job->rc = RC_OK;
         job->serial = BYTES_NONE;
+        job->sequence = 0;
     }
     return job;
 }

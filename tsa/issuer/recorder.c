@@ -182,6 +182,7 @@ static void put_stamped(struct recorder *r, const struct job *job)
         .rc = job->rc,
         .reply = granted ? wbuf_bytes(&job->reply) : BYTES_NONE,
         .serial = granted ? job->serial : BYTES_NONE,
+        .record = granted ? job->sequence : 0,
     };
 
     r->facts.num_refused += !granted;
@@ -234,6 +235,7 @@ static void note_record(struct recorder *r, struct job *job)
     struct ledger_record record;
 
     histogram_count(&r->facts.sign, job->signing_ns);
+    job->sequence = r->ledger->sequence;
     if (ledger_record_get(wbuf_bytes(&job->record), &record) != RC_OK) {
         return;
     }

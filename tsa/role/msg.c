@@ -20,11 +20,11 @@ struct stamp_head {
 _Static_assert(sizeof(struct stamp_head) == 24, "no padding travels");
 
 struct stamped_head {
-    uint64_t id;
+    uint64_t id, record;
     uint32_t rc;
     uint16_t reply_len, serial_len;
 };
-_Static_assert(sizeof(struct stamped_head) == 16, "no padding travels");
+_Static_assert(sizeof(struct stamped_head) == 24, "no padding travels");
 
 /* Takes len octets off the front of *rest; false when there are not so many. */
 static bool take(struct bytes *rest, size_t len, struct bytes *out)
@@ -119,6 +119,7 @@ void msg_put_stamped(struct chan_out *out, const struct msg_stamped *stamped)
 {
     const struct stamped_head head = {
         .id = stamped->id,
+        .record = stamped->record,
         .rc = (uint32_t)stamped->rc,
         .reply_len = (uint16_t)stamped->reply.len,
         .serial_len = (uint16_t)stamped->serial.len,
@@ -139,10 +140,12 @@ enum rc msg_get_stamped(struct bytes body, struct msg_stamped *out)
     *out = (struct msg_stamped){0};
     if (!take_head(&body, &head, sizeof(head)) || !take(&body, head.reply_len, &reply) ||
         !take(&body, head.serial_len, &serial) || body.len != 0 || head.rc >= RC_NUM ||
-        (head.rc == RC_OK) != (reply.len > 0) || serial.len > (head.rc == RC_OK ? MSG_SERIAL_MAX : 0)) {
+        (head.rc == RC_OK) != (reply.len > 0) || (head.record && head.rc != RC_OK) ||
+        serial.len > (head.rc == RC_OK ? MSG_SERIAL_MAX : 0)) {
         return RC_MSG_MALFORMED;
     }
-    *out = (struct msg_stamped){.id = head.id, .rc = (enum rc)head.rc, .reply = reply, .serial = serial};
+    *out = (struct msg_stamped){
+        .id = head.id, .rc = (enum rc)head.rc, .reply = reply, .serial = serial, .record = head.record};
     return RC_OK;
 }
 

@@ -53,6 +53,8 @@ struct msg_stamped {
     struct bytes reply; /* DER: a granted TimeStampResp, or the SignedData of a countersignature */
     struct bytes
         serial; /* of the record, contents octets, at most MSG_SERIAL_MAX; with RC_OK alone; empty = not told */
+    uint64_t
+        record; /* its number in the ledger, which a countersignature has too; with RC_OK alone; 0 = not told */
 };
 #define MSG_SERIAL_MAX 20
 

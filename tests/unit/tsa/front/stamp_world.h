@@ -43,7 +43,8 @@ struct world {
     char seen[1 << 16];
     size_t seen_len;
     bool seen_end;
-    size_t serial_len; /* of the last answer */
+    size_t serial_len; /* of the last answer, as the next one */
+    uint64_t record;
 };
 
 static inline void on_request(void *arg, struct http_slot *slot, const struct http_request *request)
@@ -54,6 +55,7 @@ static inline void on_request(void *arg, struct http_slot *slot, const struct ht
 static inline void on_answered(void *arg, const struct http_answered *answered)
 {
     ((struct world *)arg)->serial_len = answered->reply->serial.len;
+    ((struct world *)arg)->record = answered->reply->record;
     assert_string_equal(answered->reply->unit ? answered->reply->unit : "main", "main");
 }
 
@@ -282,6 +284,7 @@ static inline void reply(struct world *w, uint64_t id, enum rc rc, const char *t
         .rc = rc,
         .reply = bytes_str(text),
         .serial = rc == RC_OK ? bytes_of(serial, sizeof serial) : BYTES_NONE,
+        .record = rc == RC_OK ? 4711 : 0,
     };
     enum rc sent;
 

@@ -74,8 +74,12 @@ static const char *tail(void)
 }
 
 static const uint8_t serial[] = {0x01, 0x00, 0xff};
-static const struct http_reply stamped = {
-    .status = 200, .unit = "main", .kind = "rfc3161", .result = "granted", .serial = {serial, sizeof serial}};
+static const struct http_reply stamped = {.status = 200,
+                                          .unit = "main",
+                                          .kind = "rfc3161",
+                                          .result = "granted",
+                                          .serial = {serial, sizeof serial},
+                                          .record = UINT64_MAX};
 
 static struct http_answered answered_of(const struct http_reply *reply, const struct netaddr *client,
                                         const struct netaddr *direct)
@@ -104,17 +108,19 @@ static void every_value_in_its_place(void **state)
     assert_string_equal(tail(),
                         "msg=request client=2001:db8::7 via=192.0.2.1 method=POST target=\"/?td=sha256\" "
                         "status=200 octets=4711 ms=1.234 unit=main protocol=rfc3161 result=granted "
-                        "serial=0100ff agent=\"curl/7.88 (\\\"x\\\")\" certificate=\"Build Farm\" "
+                        "serial=0100ff record=18446744073709551615 agent=\"curl/7.88 (\\\"x\\\")\" "
+                        "certificate=\"Build Farm\" "
                         "tls=yes\n");
     log_start("front", LOG_LEVEL_ERROR, LOG_FORM_JSON);
     access_log_write(&answered);
     written();
     assert_string_equal(
-        tail(), "msg\":\"request\",\"client\":\"2001:db8::7\",\"via\":\"192.0.2.1\",\"method\":\"POST\","
-                "\"target\":\"/?td=sha256\",\"status\":\"200\",\"octets\":\"4711\",\"ms\":\"1.234\","
-                "\"unit\":\"main\",\"protocol\":\"rfc3161\",\"result\":\"granted\","
-                "\"serial\":\"0100ff\",\"agent\":\"curl/7.88 (\\\"x\\\")\","
-                "\"certificate\":\"Build Farm\",\"tls\":\"yes\"}\n");
+        tail(),
+        "msg\":\"request\",\"client\":\"2001:db8::7\",\"via\":\"192.0.2.1\",\"method\":\"POST\","
+        "\"target\":\"/?td=sha256\",\"status\":\"200\",\"octets\":\"4711\",\"ms\":\"1.234\","
+        "\"unit\":\"main\",\"protocol\":\"rfc3161\",\"result\":\"granted\","
+        "\"serial\":\"0100ff\",\"record\":\"18446744073709551615\",\"agent\":\"curl/7.88 (\\\"x\\\")\","
+        "\"certificate\":\"Build Farm\",\"tls\":\"yes\"}\n");
 }
 
 static void what_is_not_known(void **state)
@@ -130,7 +136,7 @@ static void what_is_not_known(void **state)
     written();
     assert_string_equal(tail(),
                         "msg=request client=unix via=- method=- target=- status=400 octets=4711 ms=1.234 "
-                        "unit=- protocol=- result=- serial=- agent=- certificate=- tls=no\n");
+                        "unit=- protocol=- result=- serial=- record=- agent=- certificate=- tls=no\n");
 }
 
 static void a_line_is_not_forged(void **state)
@@ -288,7 +294,7 @@ static void no_rubbish_breaks_a_line(void **state)
         assert_true(strcspn(line, "\r\x1b\x7f") == len);
         if (i % 2) {
             assert_true(is_flat_json(line, &num));
-            assert_int_equal(num, 4 + 14); /* time, level, part, msg: nothing was cut off */
+            assert_int_equal(num, 4 + 15); /* time, level, part, msg: nothing was cut off */
         }
         assert_non_null(strstr(line, i % 2 ? ",\"tls\":\"no\"}\n" : " tls=no\n"));
     }

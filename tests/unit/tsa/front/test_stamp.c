@@ -31,6 +31,7 @@ static void test_rfc3161(void **state)
         assert_has(w, "HTTP/1.1 200 OK\r\n");
         assert_has(w, "\r\nContent-Type: application/timestamp-reply\r\nContent-Length: 7\r\n\r\na token");
         assert_int_equal(w->serial_len, 3);
+        assert_true(w->record == 4711);
         assert_int_equal(w->desk.num_waiting, 0);
     }
     assert_int_equal(w->counts[MSG_RFC3161], i);
@@ -172,6 +173,7 @@ static void test_many(void **state)
     post(w, fds[QUEUE], "/", TSQ, body);
     assert_has(w, "HTTP/1.1 503 Service Unavailable\r\n");
     assert_int_equal(w->serial_len, 0);
+    assert_true(w->record == 0);
     for (i = QUEUE; i-- > 0;) {
         char text[2] = {(char)('a' + i), 0};
 

@@ -350,6 +350,7 @@ static void test_serial(void **state)
         take_one(rig.fronts[0], &stamped);
         assert_int_equal(stamped.rc, RC_OK);
         assert_true(stamped.serial.len > 0);
+        assert_int_equal(stamped.record, i + 1);
         assert_true(bytes_equal(stamped.serial, serial_of_token(stamped.reply)));
         memcpy(serials[i], stamped.serial.data, stamped.serial.len);
         len[i] = stamped.serial.len;
@@ -359,7 +360,7 @@ static void test_serial(void **state)
     assert_int_equal(recorded.num, 2);
 }
 
-/* A job that told a serial once is used again for those who have none. */
+/* A job that told a serial once is used again for those who have none; a countersignature has its record's number. */
 static void test_no_serial(void **state)
 {
     static const uint8_t blob[256];
@@ -372,10 +373,11 @@ static void test_no_serial(void **state)
     rig_send_all(rig.fronts[0]);
     take_one(rig.fronts[0], &stamped);
     assert_true(stamped.rc == RC_OK && stamped.serial.len == 0);
+    assert_int_equal(stamped.record, 6);
     rig_put_bad_request(6);
     rig_send_all(rig.fronts[0]);
     take_one(rig.fronts[0], &stamped);
-    assert_true(stamped.rc == RC_UNIT_UNKNOWN && stamped.serial.len == 0);
+    assert_true(stamped.rc == RC_UNIT_UNKNOWN && stamped.serial.len == 0 && stamped.record == 0);
 }
 
 static uint64_t sum_of(const struct histogram *h)

@@ -302,25 +302,29 @@ static void test_padding_of_facts_is_refused(void **state)
     chan_out_clear(&queue);
 }
 
-/* A serial goes with a reply alone, and is no longer than RFC 3161 lets one be. */
+/* A serial and a record's number go with a reply alone, and a serial is no longer than RFC 3161 lets one be. */
 static void test_serial(void **state)
 {
     static const struct {
         enum rc rc;
         size_t reply, serial;
+        uint64_t record;
         enum rc expected;
     } cases[] = {
-        {RC_OK, 10, 1, RC_OK},
-        {RC_OK, 10, MSG_SERIAL_MAX, RC_OK},
-        {RC_OK, 10, MSG_SERIAL_MAX + 1, RC_MSG_MALFORMED},
-        {RC_OVERLOADED, 0, 1, RC_MSG_MALFORMED},
+        {RC_OK, 10, 1, 0, RC_OK},
+        {RC_OK, 10, MSG_SERIAL_MAX, 1, RC_OK},
+        {RC_OK, 10, 0, UINT64_MAX, RC_OK},
+        {RC_OK, 10, MSG_SERIAL_MAX + 1, 1, RC_MSG_MALFORMED},
+        {RC_OVERLOADED, 0, 1, 0, RC_MSG_MALFORMED},
+        {RC_OVERLOADED, 0, 0, 1, RC_MSG_MALFORMED},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const struct msg_stamped in = {.rc = cases[i].rc,
                                        .reply = bytes_of(data, cases[i].reply),
-                                       .serial = bytes_of(data + 500, cases[i].serial)};
+                                       .serial = bytes_of(data + 500, cases[i].serial),
+                                       .record = cases[i].record};
         struct msg_stamped out;
         struct chan_out queue;
         struct bytes body;
@@ -331,6 +335,7 @@ static void test_serial(void **state)
         assert_int_equal(msg_get_stamped(body, &out), cases[i].expected);
         if (cases[i].expected == RC_OK) {
             assert_true(bytes_equal(out.serial, in.serial) && bytes_equal(out.reply, in.reply));
+            assert_true(out.record == in.record);
         }
         assert_int_equal(msg_get_stamped(bytes_of(body.data, body.len - 1), &out), RC_MSG_MALFORMED);
         chan_out_clear(&queue);
