@@ -444,6 +444,29 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); print(s.getsockname()
     stamp
 }
 
+@test "how the log is written changes for the parent too" {
+    start
+    echo 'log = { form = "json"; };' >> lab/tsa.conf
+    reload
+    [[ "$(tail -n 1 err)" == '{"time":'*'generation 2 serves'* ]]
+    reload
+    [ "$(grep -c '^{.*reload: looking at' err)" -eq 1 ]
+}
+
+@test "a configuration that can not be read: 78, and how to ask all the same" {
+    start
+    cp lab/tsa.conf good
+    sed -i 's/^run_dir = "run"/run_dir = "run/' lab/tsa.conf
+    run reload
+    [ "$status" -eq 78 ]
+    [[ "$output" == *"--run DIR names its run_dir"* ]]
+    run "$TSA" reload --wait --run lab/run
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"what runs goes on unchanged"* ]]
+    cp good lab/tsa.conf
+    reload
+}
+
 @test "nothing runs: 69; wrong option: 64" {
     run reload
     [ "$status" -eq 69 ]

@@ -93,6 +93,7 @@ json() { "$TSA" status -c "$LAB/tsa.conf" --json | jq -r "$1"; }
     run timeout 5 "$TSA" status -c "$LAB/tsa.conf"
     kill -CONT "$issuer"
     [ "$status" -eq 1 ]
+    [[ "$output" == "not-ready the signing process does not answer"* ]]
     [[ "$output" == *"issuer   no answer"* ]]
     stamp
 }

@@ -30,8 +30,9 @@ static int check(void *arg)
     print("error", &report.errors);
     print("warning", &report.warnings);
     print("note", &report.notes);
-    printf("%s: %s, %zu errors, %zu warnings\n", options->config, rc == RC_OK ? "good" : "not good",
-           report.errors.num, report.warnings.num);
+    printf("%s: %s, %zu error%s, %zu warning%s\n", options->config, rc == RC_OK ? "good" : "not good",
+           report.errors.num, report.errors.num == 1 ? "" : "s", report.warnings.num,
+           report.warnings.num == 1 ? "" : "s");
     settings_clear(&settings);
     check_report_clear(&report);
     return code;

@@ -114,6 +114,27 @@ static void print_work(const json_t *status)
            number_of(status, "waiting"));
 }
 
+/* One ping each second; the first ones may be on their way. */
+static void print_role(const json_t *role)
+{
+    const bool ready = json_is_true(json_object_get(role, "ready"));
+    const long long unanswered = number_of(role, "unanswered");
+    const char *stage = text_of(role, "stage");
+
+    printf("%-8s process %lld, %s, starts: %lld", text_of(role, "role"), number_of(role, "pid"),
+           ready                                           ? "ready"
+           : json_is_true(json_object_get(role, "loaded")) ? "waits for the record"
+                                                           : "not ready",
+           number_of(role, "starts"));
+    if (unanswered > 2) {
+        printf(", has not answered for %lld s", unanswered);
+    }
+    if (strcmp(stage, "serving") != 0) {
+        printf(", %s", stage);
+    }
+    printf("\n");
+}
+
 static void print_lists(const json_t *status)
 {
     const json_t *one;
@@ -129,12 +150,7 @@ static void print_lists(const json_t *status)
     }
     json_array_foreach(json_object_get(status, "roles"), i, one)
     {
-        const char *stage = text_of(one, "stage");
-        const bool plain = strcmp(stage, "serving") == 0;
-
-        printf("%-8s process %lld, %s, starts: %lld%s%s\n", text_of(one, "role"), number_of(one, "pid"),
-               json_is_true(json_object_get(one, "ready")) ? "ready" : "not ready", number_of(one, "starts"),
-               plain ? "" : ", ", plain ? "" : stage);
+        print_role(one);
     }
 }
 

@@ -60,6 +60,9 @@ char *run_dir_find(const char *command, const struct run_dir_options *options, b
     if (!run_dir && !options->config && access(RUN_DIR_SYSTEM_CONF, F_OK) != 0) {
         fprintf(stderr, "%s: nor is there %s here; say which one: -c FILE or --run DIR\n", command,
                 RUN_DIR_LAB_CONF);
+    } else if (!run_dir) {
+        fprintf(stderr, "%s: so where the authority runs can not be read; --run DIR names its run_dir\n",
+                command);
     }
     return run_dir;
 }
@@ -68,7 +71,10 @@ void run_dir_complain(const char *command, const char *run_dir, enum rc rc)
 {
     if (rc == RC_NOT_FOUND) {
         fprintf(stderr, "%s: no authority answers in %s: %s\n", command, run_dir,
-                errno == ECONNREFUSED ? "it is not running any more" : strerror(errno));
+                errno == ECONNREFUSED ? "it is not running any more"
+                : errno == ENOENT
+                    ? "there is no control socket (an authority that runs elsewhere is named by --run DIR)"
+                    : strerror(errno));
     } else {
         fprintf(stderr, "%s: the authority in %s does not answer\n", command, run_dir);
     }

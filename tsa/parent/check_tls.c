@@ -91,8 +91,10 @@ static bool check_together(const struct tls_look *look)
     const bool good = ctx && tls_try(ctx, why);
 
     if (!good) {
-        cfg_errors_add(&look->report->errors, "tls: %s, %s: %s", look->settings->tls.certificate,
-                       look->settings->tls.key, why);
+        const char *ca = look->client_ca.len ? look->settings->tls.client_ca : "";
+
+        cfg_errors_add(&look->report->errors, "tls: %s, %s%s%s: %s", look->settings->tls.certificate,
+                       look->settings->tls.key, *ca ? ", " : "", ca, why);
     }
     SSL_CTX_free(ctx);
     return good;

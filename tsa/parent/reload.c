@@ -217,6 +217,9 @@ void reload_take_change(struct reload *reload, const char *why)
     if (why) {
         fail_with(reload, why);
     } else {
+        const struct settings *settings = &reload->source.supervise->now->generation->settings;
+
+        log_start(NULL, (enum log_level)settings->log.level, (enum log_form)settings->log.form);
         log_notice("generation %u serves, as %s says now", number_now(reload), reload->source.config);
         finish(reload, true);
     }

@@ -58,6 +58,8 @@ static void add_roles(json_t *list, const struct crew *crew, const char *stage)
         set(one, "role", json_string(role_name(role->kind)));
         set(one, "pid", role->pid ? json_integer(role->pid) : json_null());
         set(one, "ready", json_boolean(role->ready));
+        set(one, "loaded", json_boolean(role->ready || (role->pid && role->loaded)));
+        set(one, "unanswered", json_integer(role->ready ? role->num_unanswered : 0));
         set(one, "starts", json_integer(role->num_starts));
         set(one, "generation", json_integer(role->generation));
         set(one, "stage", json_string(stage));
@@ -210,10 +212,18 @@ static void add_facts(json_t *out, const struct facts *facts)
     set(out, "waiting", json_integer(facts->num_waiting));
 }
 
+/* One that runs and hangs is told apart from one that is not there. */
+static enum rc missing_reason(const struct supervise *supervise)
+{
+    const struct role *issuer = crew_issuer(supervise->now);
+
+    return issuer->pid && issuer->ready ? RC_ISSUER_SILENT : RC_ISSUER_GONE;
+}
+
 static void add_state(json_t *out, const struct supervise *supervise, const struct facts *facts)
 {
     const bool ready = supervise_is_ready(supervise) && facts && facts->ready;
-    const enum rc reason = facts ? (enum rc)facts->reason : RC_ISSUER_GONE;
+    const enum rc reason = facts ? (enum rc)facts->reason : missing_reason(supervise);
 
     set(out, "ready", json_boolean(ready));
     set(out, "state", json_string(supervise->stopping ? "stopping" : ready ? "ready" : "not-ready"));
