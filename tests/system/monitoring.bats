@@ -54,6 +54,17 @@ matchers() { alert_expressions | grep -o "$1=~\?\"[^\"]*\"" | sed -E 's/^[a-z]*=
     "$PROMTOOL" test rules "$CONF/tsa-alerts-test.yml"
 }
 
+# Words after "tsa" that are no command are found by their help.
+@test "what to do names commands that there are" {
+    local command num=0
+    for command in $(grep 'runbook: ' "$CONF/tsa-alerts.yml" | grep -oE '\btsa (check|reload|status|run|lab|key|cert|ledger|clock|record)\b' |
+        sort -u | cut -d ' ' -f 2); do
+        "$TSA" "$command" --help > /dev/null
+        num=$((num + 1))
+    done
+    [ "$num" -ge 3 ]
+}
+
 @test "every alert says what it is, what it means, what to do, and has a test" {
     local num alert
     num=$(grep -c '^ *- alert: ' "$CONF/tsa-alerts.yml")
