@@ -118,13 +118,15 @@ static void on_written(struct bufferevent *bev, void *arg)
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
+    const short gone =
+        BEV_EVENT_ERROR | BEV_EVENT_WRITING; /* over TLS a write that meets nobody is told as an end */
     struct http_conn *conn = arg;
 
     if (what & BEV_EVENT_CONNECTED) {
         open_up(conn);
     } else if (!conn->open) {
         fail_handshake(conn, what);
-    } else if (what & BEV_EVENT_ERROR) {
+    } else if (what & gone) {
         http_conn_kill(&conn->member, HTTP_END_ERROR);
     } else {
         conn->eof = true;

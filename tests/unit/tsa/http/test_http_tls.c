@@ -246,6 +246,27 @@ static void test_client_vanishes(void **state)
     world_free(w);
 }
 
+/* libevent calls it an end, not an error, when what is written meets nobody: as if the client had only ended its own half. */
+static void test_reader_vanishes(void **state)
+{
+    struct world *w = world_new(&roomy);
+    struct client c = client_join(w, &door, NULL, TLS1_3_VERSION);
+
+    (void)state;
+    assert_true(shake(w, &c));
+    assert_true(SSL_write(c.ssl, GET("/a"), (int)strlen(GET("/a"))) > 0);
+    turn(w);
+    w->big = 400000;
+    answer(w, 0);
+    turn(w);
+    assert_int_equal(w->server.num_conns, 1);
+    client_leave(&c);
+    turn(w);
+    assert_int_equal(w->ends[HTTP_END_ERROR], 1);
+    assert_int_equal(w->server.num_conns, 0);
+    world_free(w);
+}
+
 static void test_certificates(void **state)
 {
     struct identity foreign = identity_new("builder", false, &other);
@@ -545,6 +566,7 @@ int main(void)
         cmocka_unit_test(test_half_closed),
         cmocka_unit_test(test_all_at_once),
         cmocka_unit_test(test_client_vanishes),
+        cmocka_unit_test(test_reader_vanishes),
         cmocka_unit_test(test_certificates),
         cmocka_unit_test(test_certificate_outlives),
         cmocka_unit_test(test_plain_request),
