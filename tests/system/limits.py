@@ -85,12 +85,17 @@ def idle(client):
 
 def life(client):
     """However busy, a connection is over after 5 s, and not much before; who asks steadily is told so in time."""
+    heard = client.born
     while True:
+        asked = time.monotonic()
         client.send(GET)
         answer = client.answer()
+        if answer is None and asked - heard > 0.45:  # a busy machine has not let us ask steadily
+            break
         assert answer is not None, "closed without a word"
+        heard = time.monotonic()
         assert answer.status == 200
-        assert time.monotonic() - client.born <= 5 + LATE, "the connection is older than it may be"
+        assert heard - client.born <= 5 + LATE, "the connection is older than it may be"
         if answer.closes():
             break
         time.sleep(0.3)
