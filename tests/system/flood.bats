@@ -99,7 +99,10 @@ sum() { curl -sS -m 10 "${URL}metrics" | awk -v name="$1" '$1 == name || index($
     done
     wait "$load"
     holds load.json ".granted == $num"
-    for i in $(seq 20); do [ "$(sum tsa_requests_total)" -eq $((before + num)) ]; done
+    for i in $(seq 20); do
+        now=$(sum tsa_requests_total)
+        [ "$now" -eq $((before + num)) ] || { echo "time $i: $now, not $((before + num))"; false; }
+    done
     # All three had some of it, or this has shown nothing.
     lab_status | jq '.roles[] | select(.role == "front") | .pid' | wc -l | grep -x 3
 }

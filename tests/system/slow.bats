@@ -81,21 +81,26 @@ cut_within() {
 # have a signature for every answer that it does not take. What the network takes in its stead is bounded, and so is its share.
 @test "slowhttptest: slowloris, R.U.D.Y., slow read, ranges; and timestamps that nobody reads" {
     command -v slowhttptest > /dev/null || skip "slowhttptest is not installed (conf/install-deps test)"
-    local num kind pids= watch good greed
+    local num kind pids='' watch good greed tls
+    tls=$(lab_status | jq -r '.tls[0]')
     num=$(long_or 1250 60)
     load_for 17 50 beside.json --per-connection 1 &
     good=$!
     crowd watch "$URL" --seconds 40 --least 10 > watch.json &
     watch=$!
+    crowd watch "$tls" --seconds 40 --least 10 > tls.json &
+    watch="$watch $!"
     sleep 1
     crowd slow "$URL" -n "$(long_or 50 10)" --kinds greed --seconds 17 > crowd.json 3>&- &
     greed=$!
-    for kind in "H -u $URL" "B -s 8192 -t POST -u $URL" "R -t GET -u $URL" "X -k 10 -w 10 -y 20 -z 1 -n 5 -u ${URL}chain.pem"; do
+    for kind in "H -u $URL" "B -s 8192 -t POST -u $URL" "R -t GET -u $URL" "X -k 10 -w 10 -y 20 -z 1 -n 5 -u ${URL}chain.pem" \
+        "H -u https://$tls/" "B -s 8192 -t POST -u https://$tls/"; do
         # shellcheck disable=SC2086
-        nice -n 5 slowhttptest -$kind -c "$num" -r 1000 -i 2 -l 50 -p 3 -v 1 > "slow.${kind%% *}" 2>&1 3>&- &
+        nice -n 5 slowhttptest -$kind -c "$num" -r 1000 -i 2 -l 50 -p 3 -v 1 > /dev/null 2>&1 3>&- &
         pids="$pids $!"
     done
-    wait "$watch" "$greed"
+    # shellcheck disable=SC2086
+    wait $watch "$greed"
     # shellcheck disable=SC2086
     kill $pids 2> /dev/null || true # of those that see that all is over, nobody is left
     # shellcheck disable=SC2086
@@ -105,6 +110,9 @@ cut_within() {
     figure "slowhttptest: $(jq -c . watch.json)"
     # All of three kinds at least were there at one time; ranges are answered and gone.
     holds watch.json ".most >= $num * 2" '.left == 0' ".lived.max <= 15000 + $(long_or 500 2500)"
+    figure "slowhttptest over TLS: $(jq -c . tls.json)"
+    # A handshake, a head and a body at most, and time to read why.
+    holds tls.json ".most >= $num" '.left == 0' ".lived.max <= 22000 + $(long_or 500 2500)"
     all_granted beside.json
     figure "others: $(jq -c .latency_ms.granted beside.json)"
 }
