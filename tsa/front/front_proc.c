@@ -13,12 +13,13 @@
 
 #include "tsa/base/log.h"
 #include "tsa/base/mem.h"
+#include "tsa/base/now.h"
 #include "tsa/front/front_doors.h"
 #include "tsa/front/front_requests.h"
 #include "tsa/role/jail.h"
 
-#define STOP_TURN_MS 50         /* between looks at what is left */
-#define STOP_MAX_MS  3700       /* then what is left is cut off */
+#define STOP_TURN_US 50000      /* between looks at what is left */
+#define STOP_MAX_NS  3700000000 /* from MSG_STOP on; then what is left is cut off */
 #define GRACE_NS     1500000000 /* for a request that is on its way when the front stops */
 #define ALONE_S      7          /* without an issuer; the parent bears nine deaths a minute */
 
@@ -36,7 +37,7 @@ struct front {
     int parent;
     struct event *parent_event, *stop_event, *alone_event;
     struct chan_in parent_in;
-    int stop_ms;                /* since MSG_STOP */
+    int64_t stop_by;            /* when it is over in any case, CLOCK_MONOTONIC, ns */
     bool draining, is_stopping; /* MSG_DRAIN, MSG_STOP */
     bool failed;
 };
@@ -70,7 +71,7 @@ static const struct issuer_link_ops link_ops = {on_stamped, on_gone};
 
 static void stop_later(struct front *front)
 {
-    static const struct timeval turn = {0, STOP_TURN_MS * 1000};
+    static const struct timeval turn = {0, STOP_TURN_US};
 
     event_add(front->stop_event, &turn);
 }
@@ -81,8 +82,7 @@ static void on_stop_turn(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    front->stop_ms += front->is_stopping ? STOP_TURN_MS : 0;
-    if (front->server.num_conns == 0 || front->stop_ms >= STOP_MAX_MS) {
+    if (front->server.num_conns == 0 || now_mono_ns() >= front->stop_by) {
         event_base_loopbreak(front->base);
     } else {
         stop_later(front);
@@ -114,6 +114,7 @@ static void on_stop(struct front *front)
 {
     if (!front->is_stopping) {
         front->is_stopping = true;
+        front->stop_by = now_mono_ns() + STOP_MAX_NS;
         wind_up(front, GRACE_NS);
     }
 }
@@ -388,6 +389,7 @@ int front_proc_main(struct inherit *in)
     bool failed;
     int issuer;
 
+    front->stop_by = INT64_MAX;
     ignore_signals();
     log_start("front", LOG_LEVEL_NOTICE, LOG_FORM_TEXT);
     inherit_load(in, &front->settings, front->units, &front->num_units);
