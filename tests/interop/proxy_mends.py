@@ -10,7 +10,7 @@ _LF = (
     "all lines end in LF", "the request line ends in LF", "the head ends in CR LF LF", "the head ends in LF LF", "field: an LF at its end",
     "field: an LF inside", "an LF before it", "five empty lines before it", "chunks: an LF behind the size", "chunks: an LF behind the data",
     "chunks: two LF at the end", "chunks: an LF behind the last size", "chunks: a trailer that ends in LF",
-    "chunks: an LF at the end", "chunks: an LF behind a trailer",
+    "chunks: an LF at the end", "chunks: an LF behind a trailer", "HEAD with an LF behind a field",
 )
 
 # Both take blanks and extensions behind a chunk's size, and send on none.
@@ -37,12 +37,13 @@ _HAPROXY = (
     "length: a list of equal ones", "length: a tight list", "two equal lengths",
     # Chunks win over a length, as RFC 9112 6.3 has it; the length is not sent on, and the client's connection ends.
     "length and coding", "coding and length", "length over the next request, and coding", "coding, and a length that ends in the chunk",
-    "coding, and a length of 0", "coding, and a request hidden in the chunk", "coding, behind an LF, chunks",
+    "coding, and a length of 0", "coding, and a request hidden in the chunk", "coding, behind an LF, chunks", "HEAD with two lengths of a body",
     # Folded lines become one, as RFC 9112 5.2 lets a proxy.
     "coding: folded", "coding: folded by a tab", "coding, a blank before the name", "field: folded by a blank", "field: folded by a tab",
     "field: folded to a length", "field: a blank as its name", "the head ends in a line of blanks",
     # A tab is a blank, and every version is 1.1.
     "line: a tab behind the method", "line: a tab behind the address", "line: HTTP/2.0", "line: HTTP/3.0", "line: HTTP/9.9",
+    "HEAD with another version",
     # Two that say the same become one.
     "two Hosts, equal", "two Hosts with 1.0", "an address with its host, and two Hosts",
     # No tunnel comes of it, so what follows are requests.
@@ -65,6 +66,9 @@ _NGINX = (
     "address: ftp://a/",
     # Expectations are nginx's own matter, and others than 100-continue are not sent on.
     "expectation: a miracle", "expectation: a list", "expectation: a parameter", "expectation: 200-ok", "expectation: empty",
+    "HEAD with another expectation",
+    # A port, and what else stands behind the host, is not sent on ($host).
+    "Host: a:b", "Host: a:80x", "Host: a:-1", "Host: a:80:80", "Host: [::1]]", "Host: [::1]80", "Host: [::1]:x",
 )
 
 _BOTH = _LF + _CHUNKS + _KEPT + _FOLDED + _LINE
