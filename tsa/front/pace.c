@@ -4,18 +4,22 @@
 
 #include <string.h>
 
-static size_t clamp(double num, size_t least, size_t most)
+#define SECOND_NS 1000000000LL
+
+static size_t in_time(const struct pace *pace, double rate, int64_t ns)
 {
-    if (num >= (double)most) {
-        return most;
+    const double num = rate * (double)ns / 1e9;
+
+    if (num >= (double)pace->most) {
+        return pace->most;
     }
-    return num > (double)least ? (size_t)num : least < most ? least : most;
+    return num > 1 ? (size_t)num : 1;
 }
 
 void pace_share(struct pace *pace, size_t num)
 {
-    pace->least = clamp((double)PACE_LEAST / (double)num, 1, PACE_LEAST);
-    pace->window = clamp((double)PACE_FIRST / (double)num, pace->least, pace->most);
+    pace->least = (double)PACE_LEAST / (double)num;
+    pace->window = in_time(pace, (double)PACE_FIRST / (double)num, SECOND_NS);
 }
 
 void pace_init(struct pace *pace, size_t most)
@@ -25,7 +29,7 @@ void pace_init(struct pace *pace, size_t most)
     pace_share(pace, 1);
 }
 
-void pace_answer(struct pace *pace, int64_t now, bool is_full)
+void pace_answer(struct pace *pace, int64_t now, bool is_full, int64_t patience)
 {
     double rate;
 
@@ -41,7 +45,8 @@ void pace_answer(struct pace *pace, int64_t now, bool is_full)
     rate = (double)pace->num * 1e9 / (double)(now - pace->since);
     pace->samples[pace->at % PACE_SAMPLES].when = now;
     pace->samples[pace->at++ % PACE_SAMPLES].rate = rate;
-    pace->window = clamp(rate, pace->least, pace->most);
+    pace->window =
+        in_time(pace, rate > pace->least ? rate : pace->least, patience < SECOND_NS ? patience : SECOND_NS);
     pace->since = now;
     pace->num = 0;
 }
@@ -61,5 +66,5 @@ size_t pace_room(const struct pace *pace, int64_t now, int64_t patience)
             rate = pace->samples[i].rate;
         }
     }
-    return rate > 0 ? clamp(rate * ((double)patience / 1e9), pace->least, pace->most) : pace->most;
+    return rate > 0 ? in_time(pace, rate, patience) : pace->most;
 }

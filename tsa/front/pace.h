@@ -15,13 +15,14 @@
 #define PACE_MEMORY_NS 10000000000LL /* older ones say nothing any more */
 #define PACE_SAMPLES   16
 #define PACE_FIRST     64 /* window before anything was measured, of all fronts together */
-#define PACE_LEAST     32 /* of all together, too */
+#define PACE_LEAST     32 /* answers a second that are expected of any issuer, of all together too */
 
 struct pace {
     size_t window; /* requests that the issuer may have at a time */
 
     /* private */
-    size_t least, most, num, at;
+    size_t most, num, at;
+    double least;
     int64_t since; /* 0: nothing is being measured */
     struct {
         int64_t when;
@@ -35,8 +36,9 @@ void pace_init(struct pace *pace, size_t most);
  * whose time is over, and for nobody else. */
 void pace_share(struct pace *pace, size_t num);
 
-/* pace_answer counts an answer; is_full tells whether requests are held back because the window is full. */
-void pace_answer(struct pace *pace, int64_t now, bool is_full);
+/* pace_answer counts an answer; is_full tells whether requests are held back because the window is full, patience (ns) how long they may wait:
+ * the window is what is answered within it, or within a second where it is longer. */
+void pace_answer(struct pace *pace, int64_t now, bool is_full, int64_t patience);
 
 /* pace_pause forgets a measurement that is not finished: the channel is gone. */
 void pace_pause(struct pace *pace);

@@ -165,6 +165,7 @@ static void give_up(struct stamp_desk *desk, struct stamp *stamp, enum rc rc)
 {
     const struct msg_stamped stamped = {.rc = rc};
 
+    desk->num_stale += stamp->sent;
     wait_end(desk, stamp, &stamped);
 }
 
@@ -209,7 +210,8 @@ static int64_t age_of_oldest(const struct stamp_desk *desk, int64_t now)
 
 static bool has_room(const struct stamp_desk *desk, int64_t now)
 {
-    return !TAILQ_EMPTY(&desk->free) && desk->num_waiting < pace_room(&desk->pace, now, desk->patience);
+    return !TAILQ_EMPTY(&desk->free) &&
+           desk->num_waiting + desk->num_stale < pace_room(&desk->pace, now, desk->patience);
 }
 
 /* Whether a newcomer may wait. */
@@ -384,9 +386,11 @@ void stamp_on_stamped(struct stamp_desk *desk, const struct msg_stamped *stamped
 
     desk->heard_at = now;
     desk->num_sent -= desk->num_sent > 0;
-    pace_answer(&desk->pace, now, desk->unsent != NULL);
+    pace_answer(&desk->pace, now, desk->unsent != NULL, desk->patience);
     if (stamp && stamp->sent) {
         wait_end(desk, stamp, stamped);
+    } else {
+        desk->num_stale -= desk->num_stale > 0;
     }
     pump(desk, now);
 }
@@ -410,7 +414,7 @@ void stamp_on_gone(struct stamp_desk *desk)
 {
     int64_t now = now_mono_ns();
 
-    desk->num_sent = 0;
+    desk->num_sent = desk->num_stale = 0;
     pace_pause(&desk->pace);
     desk->holding = true; /* nobody overtakes while they are being looked through */
     take_back(desk);

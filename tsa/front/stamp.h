@@ -39,6 +39,7 @@ struct stamp_desk {
     free, waiting;             /* waiting: oldest first; sent ones stand before all others */
     struct stamp *unsent;      /* the first that is not sent */
     size_t num_sent;           /* that the issuer has not answered, given up ones too */
+    size_t num_stale;          /* those: it works at them still */
     bool holding;              /* nothing is sent now */
     int64_t gone_at, heard_at; /* gone_at: since when there is no channel; 0 = there is */
     struct pace pace;

@@ -173,6 +173,44 @@ static void test_slow_keys(void **state)
     world_free(w);
 }
 
+/* What was given up is work of the issuer's still: nobody is let in who would only wait behind it in vain. */
+static void test_given_up_ones_count(void **state)
+{
+    struct world *w = world_new_of(1000);
+    struct msg_stamp msg, next;
+    int fds[5], i;
+
+    (void)state;
+    w->desk.patience = 5 * SECOND;
+    w->desk.pace.samples[0].when = now_mono_ns() + 9 * SECOND;
+    w->desk.pace.samples[0].rate = 8;
+    for (i = 0; i < 40; i++) {
+        fds[i / 8] = i % 8 == 0 ? join(w) : fds[i / 8];
+        post(w, fds[i / 8], "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    }
+    world_ahead = 10 * SECOND + MS;
+    event_active(w->desk.late, EV_TIMEOUT, 0);
+    turn(w);
+    assert_int_equal(w->desk.num_waiting, 0);
+    assert_int_equal(w->refused, 40);
+    assert_shed(w, RC_ISSUER_SILENT, "1");
+    assert_true(next_stamp(w, &msg));
+    reply(w, msg.id, RC_OK, "too late");
+    turn(w);
+    look(w, fds[0]);
+    post(w, fds[0], "/", TSQ, tsq(DIGEST_SHA256, NULL)); /* one is done, one more is let in */
+    assert_int_equal(w->desk.num_waiting, 1);
+    assert_shed(w, RC_OVERLOADED, "1");
+    issuer_comes(w); /* and a new one has none of them */
+    assert_true(next_stamp(w, &next));
+    post(w, fds[0], "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    assert_int_equal(w->desk.num_waiting, 2);
+    for (i = 0; i < 5; i++) {
+        close(fds[i]);
+    }
+    world_free(w);
+}
+
 static void test_retry_after(void **state)
 {
     (void)state;
@@ -190,9 +228,13 @@ static void test_retry_after(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_full),        cmocka_unit_test(test_age),
-        cmocka_unit_test(test_silent),      cmocka_unit_test(test_idle),
-        cmocka_unit_test(test_hard_limit),  cmocka_unit_test(test_slow_keys),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_age),
+        cmocka_unit_test(test_silent),
+        cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_hard_limit),
+        cmocka_unit_test(test_slow_keys),
+        cmocka_unit_test(test_given_up_ones_count),
         cmocka_unit_test(test_retry_after),
     };
 
