@@ -22,7 +22,8 @@ PROXY = b"PROXY TCP4 192.0.2.1 192.0.2.2 1024 443\r\n"
 HALF_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"  # of the 512 octets that it announces
 HALF_RECORD = b"\x17\x03\x03\x00\x40abc"  # of 64 octets
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/timestamp-query\r\n"
-UNREAD = b"GET /chain.pem HTTP/1.1\r\nHost: a\r\n\r\n" * 1000
+PAGE = b"GET /chain.pem HTTP/1.1\r\nHost: a\r\n\r\n"
+UNREAD = PAGE * 1000  # more than the front takes in
 
 
 def connect(where, source=None, small=False):
@@ -103,7 +104,7 @@ REST = {
     "100-continue": plain(POST + b"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n"),
     "answered": answered,
     "a pipeline that nobody reads": plain(UNREAD, small=True),
-    "a pipeline that nobody reads, half closed": half_closed(plain(UNREAD[:-100], small=True)),
+    "pages that nobody reads, half closed": half_closed(plain(PAGE * 60, small=True)),
     "the watch": watched,
     "no PROXY header": plain(b"", source=PROXY_FROM),
     "half a PROXY header": plain(PROXY[:20], source=PROXY_FROM),
@@ -116,6 +117,7 @@ REST = {
     "a handshake and half a record": secure(b"", HALF_RECORD),
     "half a head over TLS": secure(b"GET / HT"),
     "a pipeline over TLS that nobody reads": secure(UNREAD, small=True),
+    "pages over TLS that nobody reads, half closed": half_closed(secure(PAGE * 60, small=True)),
 }
 # Who waits for an answer, as long as the issuer stands still.
 ASKING = {
