@@ -204,8 +204,8 @@ static void *open_ledger(void *arg)
     struct issuer *issuer = arg;
     enum rc rc = ledger_prepare(&issuer->ledger, issuer->ledger_dir, NULL);
 
-    reach(issuer, STANDBY_READ);
     if (rc == RC_OK) {
+        reach(issuer, STANDBY_READ);
         rc = ledger_take(&issuer->ledger, issuer->ledger_dir, LOCK_WAIT_MS);
     }
     issuer->ledger_errno = errno;
@@ -242,14 +242,18 @@ static bool await(struct issuer *issuer, enum standby stage, int64_t patience)
 
 /*
  * The record may have another writer still, and reading it takes its time: the parent is heard meanwhile. What can be read before that writer
- * stops is read before LOADED is said, since from then on clients may have to wait for us. False: we were told to stop. Then the thread is
- * left to itself: the process ends, and a record can be left at any point.
+ * stops is read before LOADED is said, since from then on clients may have to wait for us; and a record that we could not take is told before
+ * its writer is made to give it up. False: we were told to stop. Then the thread is left to itself: the process ends, and a record can be left
+ * at any point.
  */
 static bool stand_by(struct issuer *issuer)
 {
     start_thread(&issuer->opening, open_ledger, issuer);
     if (!await(issuer, STANDBY_READ, READ_AHEAD_NS)) {
         return false;
+    }
+    if (atomic_load(&issuer->stage) == STANDBY_OPEN) {
+        check_ledger(issuer);
     }
     say(issuer, MSG_LOADED);
     if (!await(issuer, STANDBY_OPEN, INT64_MAX / 2)) {

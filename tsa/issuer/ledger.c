@@ -202,16 +202,46 @@ static enum rc take_over(struct ledger *l, int dir_fd, const struct ledger_summa
     return found->torn > 0 ? cut_tail(l, found) : RC_OK;
 }
 
-/* While its writer is still at work: what is read now need not be read when everybody waits for us. A writer at work only appends. */
-static void read_ahead(struct ledger *l)
+static enum rc tell_damage(const struct ledger_summary *found)
+{
+    log_error("the record is damaged at octet %llu, behind record %llu, and that was no torn write: "
+              "nothing is changed; "
+              "restore the file, or move it away to begin a new one",
+              (unsigned long long)found->damaged_at, (unsigned long long)found->last_sequence);
+    return RC_LEDGER_DAMAGED;
+}
+
+/* found is of all that there is by now, ahead of what will stay. */
+static enum rc look_ahead(struct ledger *l, struct ledger_summary *found)
 {
     struct bytes file;
     uint64_t size;
+    enum rc rc = map_file(l->fd, &file, &size);
 
-    if (map_file(l->fd, &file, &size) == RC_OK) {
+    if (rc == RC_OK) {
         ledger_scan_ahead(file, &l->ahead);
+        *found = l->ahead;
+        rc = ledger_scan_on(file, found);
         ledger_unread(file);
     }
+    return rc;
+}
+
+/* While its writer is still at work: what is read now need not be read when everybody waits for us. A writer at work only appends. What it wrote
+ * just then can look spoiled, with a later group behind it; it does not when it is read again, and damage does. */
+static enum rc read_ahead(struct ledger *l)
+{
+    struct ledger_summary found, again;
+    enum rc rc = look_ahead(l, &found);
+
+    if (rc != RC_LEDGER_DAMAGED) {
+        return rc;
+    }
+    rc = look_ahead(l, &again);
+    if (rc != RC_LEDGER_DAMAGED || again.damaged_at != found.damaged_at) {
+        return rc == RC_LEDGER_DAMAGED ? RC_OK : rc;
+    }
+    return tell_damage(&again);
 }
 
 static enum rc read_and_repair(struct ledger *l, int dir_fd)
@@ -226,11 +256,7 @@ static enum rc read_and_repair(struct ledger *l, int dir_fd)
     rc = ledger_scan_on(file, found);
     ledger_unread(file);
     if (rc != RC_OK) {
-        log_error("the record is damaged at octet %llu, behind record %llu, and that was no torn write: "
-                  "nothing is changed; "
-                  "restore the file, or move it away to begin a new one",
-                  (unsigned long long)found->damaged_at, (unsigned long long)found->last_sequence);
-        return rc;
+        return tell_damage(found);
     }
     return take_over(l, dir_fd, found);
 }
@@ -251,11 +277,7 @@ enum rc ledger_prepare(struct ledger *l, int dir_fd, const struct ledger_io *io)
     }
     wbuf_reset(&l->group);
     rc = take_lock(l->fd, 0);
-    if (rc == RC_OVERLOADED) {
-        read_ahead(l);
-        return RC_OK;
-    }
-    return rc;
+    return rc == RC_OVERLOADED ? read_ahead(l) : rc;
 }
 
 enum rc ledger_take(struct ledger *l, int dir_fd, unsigned wait_ms)

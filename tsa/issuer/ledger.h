@@ -45,7 +45,7 @@ enum rc ledger_open(struct ledger *ledger, int dir_fd, const struct ledger_io *i
                     unsigned wait_ms) MUST_CHECK;
 
 /* The same in two steps, for one who may have to wait: ledger_prepare opens the file, and where another writer is at work reads what that one has
- * written so far, so that ledger_take has little left to read. ledger_close after either. */
+ * written so far, so that ledger_take has little left to read; RC_LEDGER_DAMAGED where that can not be taken over. ledger_close after either. */
 enum rc ledger_prepare(struct ledger *ledger, int dir_fd, const struct ledger_io *io) MUST_CHECK;
 enum rc ledger_take(struct ledger *ledger, int dir_fd, unsigned wait_ms) MUST_CHECK;
 void ledger_close(struct ledger *ledger);

@@ -323,6 +323,18 @@ static void test_damaged_record(void **state)
     expect_failed_start(70);
 }
 
+/* Who has the record is not made to give it up for somebody who can not take it: nothing is said before the end. */
+static void test_damaged_record_of_another(void **state)
+{
+    (void)state;
+    hold_record();
+    assert_int_equal(write(t.record, "no ledger", 9), 9);
+    role_add_all(1);
+    expect_failed_start(70);
+    assert_int_equal(chan_receive(&t.packets[0], t.parent), RC_IO);
+    let_record_go();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, role_setup, role_teardown)
@@ -341,6 +353,7 @@ int main(void)
         TEST(test_exposed_key),
         TEST(test_foreign_root),
         TEST(test_damaged_record),
+        TEST(test_damaged_record_of_another),
     };
 
     return cmocka_run_group_tests(tests, role_make_authority, role_clear_authority);

@@ -230,6 +230,24 @@ static void test_hand_over_of_a_torn_record(void **state)
     assert_int_equal(next.sequence, 15);
 }
 
+/* Told before anybody is made to give the record up: what is damaged already can not be taken over. */
+static void test_damage_is_told_at_once(void **state)
+{
+    (void)state;
+    write_five_groups();
+    assert_int_equal(pwrite(writer.fd, "spoilt", 6, 60), 6);
+    assert_int_equal(ledger_prepare(&next, dir_fd, NULL), RC_LEDGER_DAMAGED);
+    write_group(1); /* the writer is none the wiser */
+}
+
+static void test_no_header(void **state)
+{
+    (void)state;
+    write_five_groups();
+    assert_int_equal(pwrite(writer.fd, "spoilt", 6, 0), 6);
+    assert_int_equal(ledger_prepare(&next, dir_fd, NULL), RC_LEDGER_DAMAGED);
+}
+
 static void test_nobody_else(void **state)
 {
     (void)state;
@@ -259,6 +277,8 @@ int main(void)
         TEST(test_shorter_than_before),
         TEST(test_hand_over),
         TEST(test_hand_over_of_a_torn_record),
+        TEST(test_damage_is_told_at_once),
+        TEST(test_no_header),
         TEST(test_nobody_else),
         TEST(test_no_folder),
     };
