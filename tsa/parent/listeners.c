@@ -140,6 +140,28 @@ static const char *own_way(const struct listeners *before, const struct address 
     return NULL;
 }
 
+static void remember_file(struct listener *listener)
+{
+    struct stat st;
+
+    if (listener->address.sock.any.sa_family == AF_UNIX &&
+        lstat(listener->address.sock.local.sun_path, &st) == 0) {
+        listener->dev = st.st_dev;
+        listener->ino = st.st_ino;
+    }
+}
+
+/* Somebody may have removed it, and another listener, ours too, made one in its place. */
+static void remove_file(const struct listener *listener)
+{
+    const char *path = listener->address.sock.local.sun_path;
+    struct stat st;
+
+    if (lstat(path, &st) == 0 && st.st_dev == listener->dev && st.st_ino == listener->ino) {
+        (void)unlink(path);
+    }
+}
+
 static enum rc bind_one(struct listeners *listeners, const struct listeners *before, const char *text,
                         struct listener *out)
 {
@@ -151,6 +173,7 @@ static enum rc bind_one(struct listeners *listeners, const struct listeners *bef
     }
     out->address = out->wanted;
     if (open_bound(out->fd, &out->address)) {
+        remember_file(out);
         return RC_OK;
     }
     why = errno == EADDRINUSE ? own_way(before, &out->wanted) : NULL;
@@ -346,7 +369,7 @@ void listeners_close(struct listeners *listeners, const struct listeners *kept)
         }
         (void)close(one->fd);
         if (!one->is_passed && one->address.sock.any.sa_family == AF_UNIX) {
-            (void)unlink(one->address.sock.local.sun_path);
+            remove_file(one);
         }
     }
     listeners->num = 0;

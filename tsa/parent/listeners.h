@@ -6,6 +6,8 @@
 #ifndef TSA_PARENT_LISTENERS_H
 #define TSA_PARENT_LISTENERS_H
 
+#include <sys/types.h>
+
 #include "tsa/base/cfg.h"
 #include "tsa/role/address.h"
 
@@ -25,6 +27,8 @@ struct listener {
     struct address wanted;  /* as it was asked for; port 0: any */
     struct address address; /* as bound: a free port has its number */
     bool is_passed;         /* by systemd */
+    dev_t dev; /* of a Unix socket made here, which file it is: another one may have its name later */
+    ino_t ino;
 };
 
 struct listeners {
