@@ -246,11 +246,11 @@ struct crew *crew_new(const struct crew_owner *owner, struct generation **take_g
     }
     if (!crew || add_roles(crew) != RC_OK) {
         log_error("can not prepare the roles: %s", rc_text(RC_NO_MEMORY));
-        if (!crew) {
-            generation_free(*take_generation);
+        if (crew) {
+            crew->generation = NULL;
         }
         crew_free(crew);
-        crew = NULL;
+        return NULL;
     }
     *take_generation = NULL;
     return crew;
@@ -260,6 +260,9 @@ void crew_free(struct crew *crew)
 {
     if (!crew) {
         return;
+    }
+    for (size_t i = 0; i < crew->num; i++) {
+        role_kill(&crew->roles[i]);
     }
     for (size_t i = 0; i < crew->num; i++) {
         role_clear(&crew->roles[i]);

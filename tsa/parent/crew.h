@@ -32,8 +32,8 @@ struct crew {
     size_t num;
 };
 
-/* crew_new makes the table; nothing runs yet. It takes the generation. NULL without memory (told, and the generation is freed). crew_free kills what
- * runs, and closes the generation; it may be NULL. */
+/* crew_new makes the table; nothing runs yet. It takes the generation. NULL without memory (told, and the generation is left where it was, since it may share
+ * sockets with one that runs). crew_free kills what runs, and closes the generation; it may be NULL. */
 struct crew *crew_new(const struct crew_owner *owner, struct generation **take_generation);
 void crew_free(struct crew *crew);
 

@@ -47,7 +47,7 @@ struct supervise {
     struct chan_in in;
 };
 
-/* supervise_init prepares; supervise_start takes the first generation and starts its roles. RC_IO, RC_NO_MEMORY (told in the log). supervise_clear
+/* supervise_init prepares; supervise_start takes the first generation and starts its roles. RC_NO_MEMORY (told in the log, and the generation is not taken). supervise_clear
  * kills what is left and frees. */
 enum rc supervise_init(struct supervise *all, struct event_base *base, const struct house *house,
                        const struct supervise_handlers *handlers) MUST_CHECK;

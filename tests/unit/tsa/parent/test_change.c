@@ -140,6 +140,48 @@ static void test_given_up(void **state)
     world_free(world);
 }
 
+static bool memory_ends;
+
+static void *get_memory(size_t len)
+{
+    return memory_ends ? NULL : malloc(len);
+}
+
+static void *get_other_memory(void *old, size_t len)
+{
+    return memory_ends ? NULL : realloc(old, len);
+}
+
+static bool is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* The sockets that both generations have stay open. */
+static void test_given_up_without_memory(void **state)
+{
+    struct world *world = ready_world("-", 1);
+    struct generation *next = make_generation(2, "-", 1);
+    const int shared = open_null(), own = open_null();
+
+    (void)state;
+    world->all.now->generation->listeners = (struct listeners){.list = {{.fd = shared}}, .num = 1};
+    next->listeners = (struct listeners){.list = {{.fd = shared}, {.fd = own}}, .num = 2};
+    supervise_change(&world->all, &next);
+    memory_ends = true;
+    (void)event_base_loop(world->base, EVLOOP_NONBLOCK);
+    memory_ends = false;
+    assert_int_equal(world->num_changed, 1);
+    assert_string_equal(world->why, rc_text(RC_NO_MEMORY));
+    assert_true(is_open(shared));
+    assert_false(is_open(own));
+    assert_true(supervise_is_ready(&world->all));
+    change(world, 2, "-", 1);
+    assert_true(wait_for(world, &world->num_changed, 2, 5000));
+    assert_string_equal(world->why, "");
+    world_free(world);
+}
+
 /* Of two new fronts one dies, and the other is ended with the whole change. */
 static void test_given_up_frees_places(void **state)
 {
@@ -250,6 +292,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_old_front_stays),
         cmocka_unit_test(test_next_change_clears),
         cmocka_unit_test(test_given_up),
+        cmocka_unit_test(test_given_up_without_memory),
         cmocka_unit_test(test_given_up_frees_places),
         cmocka_unit_test(test_new_role_dies_late),
         cmocka_unit_test(test_old_issuer_hangs),
@@ -261,6 +304,7 @@ int main(int argc, char **argv)
     if (argc > 1 && argv[1][0] == '@') {
         return child_main(argc - 1, argv + 1);
     }
+    event_set_mem_functions(get_memory, get_other_memory, free);
     if (spawn_init() != RC_OK) {
         return 1;
     }
