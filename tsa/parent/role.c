@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tsa/base/log.h"
@@ -368,8 +367,7 @@ void role_clear(struct role *role)
         return;
     }
     if (role->pid) {
-        role_kill(role);
-        (void)waitpid(role->pid, NULL, 0);
+        spawn_end(role->pid);
     }
     role_forget(role);
     close_fd(&role->peer);

@@ -16,13 +16,16 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tsa/base/log.h"
 #include "tsa/base/mem.h"
 #include "tsa/role/jail.h"
 
-#define FIRST_FD 3
+#define FIRST_FD    3
+#define END_LOOK_NS 2000000
+#define END_LOOKS   500
 
 static int program = -1;
 
@@ -195,6 +198,16 @@ enum rc spawn_start(const struct spawn *spawn, pid_t *out_pid)
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     errno = error;
     return *out_pid > 0 ? RC_OK : RC_IO;
+}
+
+void spawn_end(pid_t pid)
+{
+    const struct timespec pause = {.tv_nsec = END_LOOK_NS};
+
+    (void)kill(pid, SIGKILL);
+    for (int i = 0; i < END_LOOKS && waitpid(pid, NULL, WNOHANG) == 0; i++) {
+        (void)nanosleep(&pause, NULL);
+    }
 }
 
 char *spawn_describe_end(int status, char out[SPAWN_END_MAX])

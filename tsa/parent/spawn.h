@@ -32,6 +32,10 @@ void spawn_add_n(struct spawn *spawn, const char *name, size_t index, int fd);
  * it exits with 70. */
 enum rc spawn_start(const struct spawn *spawn, pid_t *out_pid) MUST_CHECK;
 
+/* spawn_end kills a child and waits until it has ended; for a second at most, since one that hangs in the kernel, on a disk that is gone, must not hang its
+ * parent too. Whoever reaps all children meets it later. */
+void spawn_end(pid_t pid);
+
 /* spawn_describe_end tells in words how a child ended ("exit code 70", "SIGKILL", "SIGSYS: ..."), by the status of waitpid. Returns out. */
 #define SPAWN_END_MAX 120
 char *spawn_describe_end(int status, char out[SPAWN_END_MAX]);

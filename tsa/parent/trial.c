@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -188,8 +187,7 @@ static void trial_free(struct trial *trial)
 void trial_stop(struct trial *trial)
 {
     if (trial) {
-        (void)kill(trial->pid, SIGKILL);
-        (void)waitpid(trial->pid, NULL, 0);
+        spawn_end(trial->pid);
         trial_free(trial);
     }
 }
