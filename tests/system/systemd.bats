@@ -109,6 +109,24 @@ receive() { # a socket as NOTIFY_SOCKET; what comes goes to the file notices
     OWN_PID=
 }
 
+@test "told to stop while it reloads: STOPPING=1 is the last word" {
+    command -v socat > /dev/null || skip "socat is not installed (conf/install-deps test)"
+    receive
+    sed -i "s/127.0.0.1:3161/127.0.0.1:0/" own/tsa.conf
+    NOTIFY_SOCKET=$PWD/notify "$TSA" run -c own/tsa.conf 2> err 3>&- &
+    OWN_PID=$!
+    wait_line notices '^STATUS=ready, generation 1,'
+    # Both signals wait for one turn of the loop, so that the reload has just begun, at most.
+    kill -STOP "$OWN_PID"
+    kill -HUP "$OWN_PID"
+    kill -TERM "$OWN_PID"
+    kill -CONT "$OWN_PID"
+    wait "$OWN_PID"
+    OWN_PID=
+    wait_line notices '^STOPPING=1'
+    [ "$(tail -n 1 notices)" = STATUS=stopping ]
+}
+
 @test "WATCHDOG=1 as often as it is asked for, and only then" {
     command -v socat > /dev/null || skip "socat is not installed (conf/install-deps test)"
     receive

@@ -196,8 +196,8 @@ static void stop(struct parent *parent, int number)
         return;
     }
     log_notice("SIG%s: stopping; what was received is answered first", sigabbrev_np(number));
+    reload_stop(parent->reload); /* its end tells that we are ready, for the last time */
     (void)notify_send("STOPPING=1\nSTATUS=stopping\n");
-    reload_stop(parent->reload);
     supervise_stop(&parent->supervise);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The parent process: it checks the configuration, opens what is needed, starts the roles, and keeps them alive until it is told to stop. It
- * reads no network and holds no key in its memory.
+ * reads no network. Keys that sign timestamps it opens and never reads; that of the TLS server it keeps for the fronts in a sealed file outside its memory.
  */
 #ifndef TSA_PARENT_PARENT_H
 #define TSA_PARENT_PARENT_H

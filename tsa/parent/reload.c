@@ -3,6 +3,7 @@
 #include "tsa/parent/reload.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,6 +180,7 @@ static bool open_next(struct reload *reload)
 static void begin(struct reload *reload)
 {
     const struct trial_owner owner = {.base = reload->source.base, .on_end = on_trial_end, .arg = reload};
+    char why[SUPERVISE_WHY_MAX];
 
     if (reload->stopped) {
         return;
@@ -191,8 +193,9 @@ static void begin(struct reload *reload)
     reload->stage = STAGE_TRIAL;
     reload->trial = trial_start(&owner, reload->next);
     if (!reload->trial) {
-        log_error("the trial can not be started: %s", strerror(errno));
-        fail_with(reload, "the trial can not be started");
+        (void)snprintf(why, sizeof(why), "the trial can not be started: %s", strerror(errno));
+        log_error("%s", why);
+        fail_with(reload, why);
     }
 }
 
