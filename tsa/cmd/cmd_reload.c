@@ -67,6 +67,10 @@ static int ask(const char *run_dir, bool wait, bool faulty)
         code = show(&answer, wait, faulty);
     } else {
         run_dir_complain(COMMAND, run_dir, rc);
+        if (wait && rc == RC_IO) {
+            fprintf(stderr, COMMAND ": a reload may still be on its way; tsa status --run %s tells\n",
+                    run_dir);
+        }
     }
     wbuf_clear(&answer);
     return code;

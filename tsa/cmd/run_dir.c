@@ -75,6 +75,10 @@ void run_dir_complain(const char *command, const char *run_dir, enum rc rc)
                 : errno == ENOENT
                     ? "there is no control socket (an authority that runs elsewhere is named by --run DIR)"
                     : strerror(errno));
+    } else if (rc == RC_OK) {
+        fprintf(stderr,
+                "%s: the authority in %s has closed the connection without an answer; its log may tell why\n",
+                command, run_dir);
     } else {
         fprintf(stderr, "%s: the authority in %s does not answer\n", command, run_dir);
     }
