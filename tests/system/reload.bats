@@ -211,6 +211,60 @@ clients_end() {
     stamp
 }
 
+@test "a record that can not be taken over: its writer keeps it" {
+    start
+    stamp
+    stamp
+    # Where the first record stands.
+    printf 'spoilt' | dd of=lab/ledger/records bs=1 seek=40 conv=notrunc status=none
+    refused 'the new issuer ended'
+    grep -q 'the record is damaged at octet 8' err
+}
+
+@test "again and again, good and bad ones: nothing is left open or behind, and no memory is lost" {
+    start
+    local i rounds fds rss num
+    rounds=$([ -n "${TSA_LONG-}" ] && echo 200 || echo 8)
+    cp lab/tsa.conf good.conf
+    cp lab/tsa.key own.key
+    # good; of bad form; an address that is nobody's; a key that only the trial finds wrong; one that dies in the middle
+    round() {
+        reload
+        echo 'nod = 3;' >> lab/tsa.conf
+        run "$TSA" reload --wait --run lab/run
+        [ "$status" -eq 1 ]
+        sed 's/^listen = .*/listen = ( "127.0.0.1:0", "192.0.2.1:99" );/' good.conf > lab/tsa.conf
+        run reload
+        [ "$status" -eq 1 ]
+        cp good.conf lab/tsa.conf
+        cp lab/codesign.key lab/tsa.key
+        run reload
+        [ "$status" -eq 1 ]
+        cp own.key lab/tsa.key
+        "$TSA" reload -c lab/tsa.conf
+        sleep 0.05
+        for pid in $(pgrep -P "$LAB_PID" | tail -n 1); do kill -KILL "$pid" 2> /dev/null || true; done
+        for _ in $(seq 200); do [ "$(json '.ready and (.reload.running | not)')" = true ] && break; sleep 0.05; done
+    }
+    settle() {
+        for _ in $(seq 200); do [ "$(json '.roles | length')" -eq 3 ] && break; sleep 0.05; done
+        fds=$(find "/proc/$LAB_PID/fd" -mindepth 1 | wc -l)
+        rss=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$LAB_PID/status")
+    }
+    round
+    settle
+    local fds_before=$fds rss_before=$rss
+    for i in $(seq "$rounds"); do round; done
+    settle
+    echo "files: $fds_before, then $fds; memory: $rss_before kB, then $rss kB"
+    [ "$fds" -eq "$fds_before" ]
+    # A sanitizer keeps back what was freed.
+    if ! nm "$TSA" 2> /dev/null | grep -c __asan_init > nm.num; then [ "$rss" -lt $((rss_before + 1024)) ]; fi
+    num=$(pgrep -P "$LAB_PID" | wc -l)
+    [ "$num" -eq 3 ]
+    stamp
+}
+
 @test "folders that belong to the running one can not change" {
     start
     sed -i 's#dir = "ledger"#dir = "other"#' lab/tsa.conf
