@@ -123,11 +123,12 @@ cut_within() {
     # One connection for 6 s, a request each 2 s.
     load_for 6 0.5 kept.json --connections 1 &
     local kept=$!
-    crowd slow "$URL" -n "$(long_or 1000 50)" --kinds asked --seconds 20 > crowd.json
+    crowd slow "$URL" -n "$(long_or 1000 50)" --kinds asked,looked --seconds 20 > crowd.json
     wait "$kept" || true
-    holds crowd.json '.kinds.asked | .failed == 0 and .left == 0 and .rested.min >= 2900' \
-        ".kinds.asked.rested.max <= $(long_or 4000 6000)"
-    figure "idle, told to end after 3 s: $(jq -c .kinds.asked.rested crowd.json)"
+    # Not before: from the moment that it connects, since when it has seen its answer depends on how busy this machine is.
+    holds crowd.json '[.kinds[] | .failed == 0 and .left == 0 and .told.min >= 3000] | all' \
+        "[.kinds[] | .rested.max <= $(long_or 4000 6000)] | all" ".kinds.looked.told.max <= $(long_or 4500 8000)"
+    figure "idle, told to end after 3 s: $(jq -c '.kinds | map_values(.rested)' crowd.json)"
     all_granted kept.json
     holds kept.json '.opened == 1'
 }
