@@ -219,6 +219,9 @@ static void check_ledger(const struct issuer *issuer)
     const char *dir = issuer->load.settings.ledger.dir;
     const enum rc rc = issuer->ledger_rc;
 
+    if (rc != RC_OK) {
+        (void)pthread_join(issuer->opening, NULL); /* we end, and it has */
+    }
     if (rc == RC_OVERLOADED) {
         log_die(EX_CONFIG, "another process writes the record in %s", dir);
     }
@@ -259,8 +262,8 @@ static bool stand_by(struct issuer *issuer)
     if (!await(issuer, STANDBY_OPEN, INT64_MAX / 2)) {
         return false;
     }
-    (void)pthread_join(issuer->opening, NULL);
     check_ledger(issuer);
+    (void)pthread_join(issuer->opening, NULL);
     clockgate_raise(&issuer->load.core.floor, issuer->ledger.last_clock);
     (void)close(issuer->ledger_dir);
     return true;
