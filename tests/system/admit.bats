@@ -90,6 +90,7 @@ post() {
     [ "$(printf '\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x09\x7f\0\0\x01\0\x01\0\x50' | admit octets "$URL" 127.0.0.8)" = 403 ]
     [ "$(printf '\r\n\r\n\0\r\nQUIT\n\x20\0\0\0' | admit octets "$URL" 127.0.0.8)" = 200 ]
     [ "$(printf '' | admit octets "$URL" 127.0.0.8)" = closed ]
+    grep -q 'level=warning.*127.0.0.8 is listed in clients.proxy_protocol, and its connection began without a PROXY header; let that proxy' "$LAB.log/err"
     [ "$(printf 'PROXY TCP4 198.51.100.01 127.0.0.1 1 80\r\n' | admit octets "$URL" 127.0.0.8)" = closed ]
     [ "$(printf 'PROXY TCP4 198.51.100.1 127.0.0.1 1 80\r\n' | admit octets "$URL" 127.0.1.4)" = 400 ]
 }

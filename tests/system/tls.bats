@@ -197,6 +197,13 @@ s_client() {
     run curl -sS -m 20 -k "https://${URL#http://}healthz"
     [ "$status" -ne 0 ]
     [ "$(ask /)" = 200 ]
+    # Why stands in the log; of what comes at once, once.
+    sleep 1.1
+    run curl -sS -m 20 "http://127.0.0.1:$TLS_PORT/healthz"
+    grep -q 'level=info.*a TLS handshake with 127.0.0.1 failed: the client speaks plain HTTP' "$LAB.log/err"
+    sleep 1.1
+    run ask /sealed --cert "$LAB/stranger.both"
+    grep -q "level=info.*a TLS handshake with 127.0.0.1 failed: the client's certificate is not verified: " "$LAB.log/err"
 }
 
 @test "a handshake has its time as a whole: silent and dripping clients are let go" {

@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tsa/base/log.h"
 #include "tsa/base/now.h"
 #include "tsa/http/tls.h"
 
@@ -23,14 +22,6 @@ static void open_up(struct http_conn *conn);
 static void begin(struct http_conn *conn);
 
 /* ---- what goes wrong before the first request ------------------------------------------------------ */
-
-/* For debugging only: anybody can bring this about. */
-static void tell_end(const struct http_conn *conn, const char *why)
-{
-    char from[NETADDR_TEXT_MAX];
-
-    log_debug("a connection from %s ends: %s", netaddr_text(&conn->peer.direct, from), why);
-}
 
 /* Who speaks HTTP where TLS is spoken reads an answer that it understands: nothing was said in TLS yet. */
 static void answer_in_plain(const struct http_conn *conn)
@@ -72,13 +63,13 @@ static unsigned long take_error(const struct http_conn *conn)
 static void fail_handshake(struct http_conn *conn, short what)
 {
     unsigned long code = take_error(conn);
-    const char *reason = ERR_reason_error_string(code);
+    char why[HTTP_MISHAP_WHY_MAX];
 
     if (!(what & BEV_EVENT_ERROR)) {
         http_conn_kill(&conn->member, HTTP_END_CLIENT);
         return;
     }
-    tell_end(conn, reason ? reason : "the TLS handshake fails");
+    http_mishap_handshake(&conn->server->unshaken, &conn->peer.client, http_mishap_why(conn->ssl, code, why));
     if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST) {
         answer_in_plain(conn);
     }
@@ -88,13 +79,21 @@ static void fail_handshake(struct http_conn *conn, short what)
 
 /* ---- callbacks ------------------------------------------------------------------------------------- */
 
+/* Who looks whether the port is open, as balancers do, says nothing and has nothing to learn. */
+static void tell_headerless(const struct http_conn *conn, const char *why)
+{
+    if (why) {
+        http_mishap_header(&conn->server->headerless, &conn->peer.direct, why);
+    }
+}
+
 static void on_intake(void *arg, bool taken, const struct netaddr *client, const char *why)
 {
     struct http_conn *conn = arg;
 
     conn->intake = NULL;
     if (!taken) {
-        tell_end(conn, why);
+        tell_headerless(conn, why);
         http_conn_kill(&conn->member, HTTP_END_PROXY_HEADER);
         return;
     }
@@ -166,7 +165,11 @@ static void expire_request(struct http_conn *conn)
 
 static void expire_handshake(struct http_conn *conn)
 {
-    tell_end(conn, conn->intake ? "its PROXY header comes too late" : "its TLS handshake takes too long");
+    if (conn->intake) {
+        tell_headerless(conn, "brought no PROXY header in time");
+    } else {
+        http_mishap_handshake(&conn->server->unshaken, &conn->peer.client, "it takes too long");
+    }
     http_conn_kill(&conn->member, conn->intake ? HTTP_END_PROXY_HEADER : HTTP_END_HANDSHAKE);
 }
 

@@ -29,7 +29,7 @@ static bool take(struct http_intake *intake, int fd, size_t num)
 static void end(struct http_intake *intake, const struct netaddr *client, const char *why)
 {
     event_del(intake->event);
-    intake->on_done(intake->arg, why == NULL, client, why);
+    intake->on_done(intake->arg, client != NULL, client, why);
     http_intake_free(intake);
 }
 
@@ -41,13 +41,13 @@ static void judge(struct http_intake *intake, int fd, size_t seen)
         proxy_header_parse(bytes_of(intake->octets, intake->len + seen), &used, &client);
 
     if (verdict == PROXY_HEADER_BAD) {
-        end(intake, NULL, "it does not begin with a PROXY header");
+        end(intake, NULL, "began without a PROXY header");
     } else if (verdict == PROXY_HEADER_TAKEN && used >= intake->len && used <= intake->len + seen &&
                take(intake, fd, used - intake->len)) {
         end(intake, &client, NULL);
     } else if (verdict == PROXY_HEADER_TAKEN || intake->len + seen == sizeof intake->octets ||
                !take(intake, fd, seen)) {
-        end(intake, NULL, "its PROXY header can not be read");
+        end(intake, NULL, "began with a PROXY header that can not be read");
     }
 }
 
@@ -61,7 +61,7 @@ static void on_octets(evutil_socket_t fd, short what, void *arg)
     if (num > 0) {
         judge(intake, fd, (size_t)num);
     } else if (num == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
-        end(intake, NULL, "it ends before its PROXY header");
+        end(intake, NULL, intake->len > 0 ? "ended before its PROXY header was whole" : NULL);
     }
 }
 

@@ -13,7 +13,7 @@
 struct http_intake;
 
 /* Called once, unless it was freed before; the intake is gone when it returns. taken: the header was good, and client is whom it names (AF_UNSPEC:
- * the proxy itself asks). Else why says what is wrong. */
+ * the proxy itself asks). Else why says what its connection did: "began without ...", or NULL: it ended, and had said nothing. */
 typedef void http_intake_fn(void *arg, bool taken, const struct netaddr *client, const char *why);
 
 /* http_intake_new begins to read from fd, which stays the caller's. NULL when there is no memory. */

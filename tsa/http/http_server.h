@@ -10,6 +10,7 @@
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
+#include "tsa/http/http_mishap.h"
 #include "tsa/http/http_parse.h"
 #include "tsa/http/http_phase.h"
 #include "tsa/http/http_reply.h"
@@ -105,6 +106,7 @@ struct http_server {
 
     /* private to http_server and http_conn */
     struct http_phases phases;
+    struct http_mishap headerless, unshaken; /* PROXY headers, TLS handshakes */
     struct event *timer, *reaper;
     int64_t timer_at, stop_at;
     struct http_phase_list dead;
