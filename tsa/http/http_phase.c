@@ -42,12 +42,6 @@ void http_phase_enter(struct http_phases *phases, struct http_phase_member *memb
     }
 }
 
-void http_phase_restart(struct http_phases *phases, struct http_phase_member *member, int64_t now)
-{
-    http_phase_leave(phases, member);
-    http_phase_join(phases, member, member->phase, now);
-}
-
 struct http_phase_member *http_phase_due(struct http_phases *phases, int64_t now)
 {
     size_t i;

@@ -48,9 +48,6 @@ void http_phase_leave(struct http_phases *phases, struct http_phase_member *memb
 void http_phase_enter(struct http_phases *phases, struct http_phase_member *member, enum http_phase phase,
                       int64_t now);
 
-/* http_phase_restart begins the same phase anew. */
-void http_phase_restart(struct http_phases *phases, struct http_phase_member *member, int64_t now);
-
 /* http_phase_due returns a member whose deadline has passed, NULL when there is none; the caller moves it or takes it out. */
 struct http_phase_member *http_phase_due(struct http_phases *phases, int64_t now);
 
