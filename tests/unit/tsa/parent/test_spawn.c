@@ -14,10 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "tsa/base/now.h"
 
 #define FOREIGN_FD 200 /* one that was open by chance, not close-on-exec */
 
@@ -232,12 +235,70 @@ static void test_dies_with_parent(void **state)
     (void)close(report[0]);
 }
 
+/* A child that can not end, as one in the kernel on a disk that is gone; here because a debugger keeps what is left of it. */
+static pid_t keep_from_ending(pid_t child)
+{
+    int ends[2];
+    pid_t debugger;
+    char held = 0;
+
+    assert_int_equal(pipe(ends), 0);
+    debugger = fork();
+    if (debugger == 0) {
+        held = ptrace(PTRACE_SEIZE, child, NULL, NULL) == 0;
+        (void)!write(ends[1], &held, 1);
+        for (;;) {
+            (void)pause();
+        }
+    }
+    assert_int_equal(read(ends[0], &held, 1), 1);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    if (!held) {
+        print_message("no process may look into another here: what can not end is not tried\n");
+        (void)kill(child, SIGKILL);
+        (void)kill(debugger, SIGKILL);
+        while (wait(NULL) > 0) {
+        }
+        skip();
+    }
+    return debugger;
+}
+
+static void test_one_that_does_not_end(void **state)
+{
+    const pid_t child = fork();
+    const int64_t begin = now_mono_ns();
+    pid_t debugger;
+
+    (void)state;
+    if (child == 0) {
+        (void)prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+        for (;;) {
+            (void)pause();
+        }
+    }
+    debugger = keep_from_ending(child);
+    (void)alarm(20);
+    spawn_end(child);
+    (void)alarm(0);
+    assert_true(now_mono_ns() - begin > INT64_C(500000000));
+    assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
+    assert_int_equal(kill(debugger, SIGKILL), 0);
+    assert_int_equal(waitpid(debugger, NULL, 0), debugger);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_it_has),      cmocka_unit_test(test_user),
-        cmocka_unit_test(test_no_such_user),     cmocka_unit_test(test_end_is_told),
-        cmocka_unit_test(test_dies_with_parent), cmocka_unit_test(test_log),
+        cmocka_unit_test(test_what_it_has),
+        cmocka_unit_test(test_user),
+        cmocka_unit_test(test_no_such_user),
+        cmocka_unit_test(test_end_is_told),
+        cmocka_unit_test(test_one_that_does_not_end),
+        cmocka_unit_test(test_dies_with_parent),
+        cmocka_unit_test(test_log),
     };
 
     if (argc > 1 && argv[1][0] == '@') {
