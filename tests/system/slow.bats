@@ -17,10 +17,12 @@ setup_file() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$LAB/tls.key" -out "$LAB/tls.pem" \
         -subj /CN=localhost -days 30 2> /dev/null
     chmod 600 "$LAB/tls.key"
+}
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
     lab_with "$CONF"
 }
-teardown_file() { lab_stop; }
-setup() { cd "$BATS_TEST_TMPDIR" || return 1; }
+teardown() { lab_stop; }
 
 # cut_within FILE KIND MS: each client of the kind was accepted, and the server has let go of it
 cut_within() {
