@@ -60,15 +60,13 @@ static struct stamp *stamp_of(struct stamp_desk *desk, uint64_t id)
     return stamp && stamp->waiting && id_of(desk, stamp) == id ? stamp : NULL;
 }
 
-/* With an issuer it is worth while to wait beyond the patience: what was admitted is mostly about to be answered. */
+/* It is worth while to wait beyond the patience: what was admitted is mostly about to be answered, and the successor of an issuer that was killed
+ * for its silence comes at once. Signing tools do not ask twice. */
 static int64_t deadline_of(const struct stamp_desk *desk, const struct stamp *stamp)
 {
-    int64_t alone = desk->gone_at + STAMP_GONE_NS;
+    int64_t late = stamp->began + 2 * desk->patience, alone = desk->gone_at + STAMP_GONE_NS;
 
-    if (desk->gone_at == 0) {
-        return stamp->began + 2 * desk->patience;
-    }
-    return stamp->began + desk->patience < alone ? stamp->began + desk->patience : alone;
+    return desk->gone_at == 0 || late < alone ? late : alone;
 }
 
 static void wake_for(struct stamp_desk *desk, const struct stamp *oldest)

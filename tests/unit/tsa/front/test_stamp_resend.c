@@ -172,9 +172,45 @@ static void test_nobody_comes(void **state)
         look(w, a);
     }
     assert_refused(w, TSP_SYSTEM_FAILURE, rc_text(RC_ISSUER_GONE));
-    assert_true(now_mono_ns() - begin >= 100 * MS);
+    assert_true(now_mono_ns() - begin >= 200 * MS);
     assert_int_equal(w->desk.num_waiting, 0);
     close(a);
+    world_free(w);
+}
+
+/* An issuer that hangs is killed when the patience of those who wait is over: they are for its successor all the same. */
+static void test_hung_and_killed(void **state)
+{
+    struct world *w = world_new();
+    struct msg_stamp first, msg;
+    int a = join(w), b = join(w), c = join(w);
+
+    (void)state;
+    w->desk.patience = 400 * MS;
+    post(w, a, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    assert_true(next_stamp(w, &first));
+    usleep(500000);
+    post(w, b, "/", TSQ, tsq(DIGEST_SHA256, NULL)); /* who comes so late is not let in */
+    assert_has(w, rc_text(RC_ISSUER_SILENT));
+    issuer_dies(w);
+    look(w, a);
+    assert_int_equal(w->seen_len, 0);
+    assert_int_equal(w->desk.num_waiting, 1);
+    issuer_comes(w);
+    assert_true(next_stamp(w, &msg));
+    assert_true(msg.id == first.id);
+    reply(w, msg.id, RC_OK, "by the successor");
+    look(w, a);
+    assert_has(w, "by the successor");
+    /* The next one hangs as well, for longer than anybody should wait. */
+    post(w, c, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    assert_true(next_stamp(w, &msg));
+    usleep(900000);
+    look(w, c);
+    assert_has(w, rc_text(RC_ISSUER_SILENT));
+    close(a);
+    close(b);
+    close(c);
     world_free(w);
 }
 
@@ -271,10 +307,15 @@ static void test_window(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_in_order),      cmocka_unit_test(test_replaced),
-        cmocka_unit_test(test_at_most_twice), cmocka_unit_test(test_refused_ask_again),
-        cmocka_unit_test(test_nobody_comes),  cmocka_unit_test(test_nobody_comes_for_long),
-        cmocka_unit_test(test_not_yet),       cmocka_unit_test(test_window),
+        cmocka_unit_test(test_in_order),
+        cmocka_unit_test(test_replaced),
+        cmocka_unit_test(test_at_most_twice),
+        cmocka_unit_test(test_refused_ask_again),
+        cmocka_unit_test(test_nobody_comes),
+        cmocka_unit_test(test_hung_and_killed),
+        cmocka_unit_test(test_nobody_comes_for_long),
+        cmocka_unit_test(test_not_yet),
+        cmocka_unit_test(test_window),
     };
 
     signal(SIGPIPE, SIG_IGN);

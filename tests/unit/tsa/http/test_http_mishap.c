@@ -80,7 +80,7 @@ static void test_words(void **state)
     char out[HTTP_MISHAP_WHY_MAX];
 
     (void)state;
-    OPENSSL_init_ssl(0, NULL); /* its strings */
+    OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS, NULL); /* its strings */
     assert_string_equal(http_mishap_why(NULL, 0, out), "the connection broke");
     assert_non_null(
         strstr(http_mishap_why(NULL, ERR_PACK(ERR_LIB_SSL, 0, SSL_R_HTTP_REQUEST), out), "plain HTTP"));
