@@ -319,7 +319,7 @@ def facts(folder):
     assert after["ready"] and page.by_id["state"]["attrs"]["class"] == "good"
     wanted = {
         "bound": bound_text(after["clock"]["bound_ns"]),
-        "ledger": f"{after['ledger']['records']} records",
+        "ledger": f"{after['ledger']['records']} tokens",
         "last": after["last_token"],
         "waiting": str(after["waiting"]),
         "fronts": str(after["fronts"]),

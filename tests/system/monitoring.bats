@@ -184,7 +184,7 @@ matchers() { alert_expressions | grep -o "$1=~\?\"[^\"]*\"" | sed -E 's/^[a-z]*=
     kill -CONT "$issuer"
     [ "$(value tsa_ready metrics)" -eq 0 ]
     [ "$(value tsa_issuer_up metrics)" -eq 0 ]
-    [ "$(value 'tsa_not_ready{reason="issuer-gone"}' metrics)" -eq 1 ]
+    [ "$(value 'tsa_not_ready{reason="issuer-silent"}' metrics)" -eq 1 ]
     "$PROMTOOL" check metrics < metrics
 }
 

@@ -63,7 +63,8 @@ void metrics_sum(const struct metrics *metrics, struct metrics_sums *out);
 
 #define METRICS_TEXT_MAX (4u * 1024 * 1024) /* of 64 units, with every reason for a refusal */
 
-/* metrics_write appends the text; facts NULL = the issuer does not answer. */
-void metrics_write(const struct metrics *metrics, const struct facts *facts, struct wbuf *out);
+/* metrics_write appends the text; facts NULL = the issuer does not answer; reason: why no tokens are issued, RC_OK when they are. */
+void metrics_write(const struct metrics *metrics, const struct facts *facts, enum rc reason,
+                   struct wbuf *out);
 
 #endif

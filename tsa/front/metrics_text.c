@@ -280,16 +280,11 @@ static void write_clock(const struct facts *facts, struct wbuf *out)
                 facts->clock_age_ns);
 }
 
-static void write_reason(const struct facts *facts, struct wbuf *out)
+static void write_reason(enum rc reason, struct wbuf *out)
 {
-    const char *word = !facts                   ? rc_word(RC_ISSUER_GONE)
-                       : facts->ready           ? NULL
-                       : facts->reason < RC_NUM ? rc_word((enum rc)facts->reason)
-                                                : "unknown";
-
     head(out, "tsa_not_ready", "gauge", "1, with the reason, while no tokens are issued; else nothing.");
-    if (word) {
-        wbuf_printf(out, "tsa_not_ready{reason=\"%s\"} 1\n", word);
+    if (reason != RC_OK) {
+        wbuf_printf(out, "tsa_not_ready{reason=\"%s\"} 1\n", rc_word(reason));
     }
 }
 
@@ -309,12 +304,12 @@ static void write_issuer(const struct facts *facts, struct wbuf *out)
     write_histogram("tsa_ledger_sync_seconds", "Time of one sync of the ledger.", &facts->sync, out);
 }
 
-void metrics_write(const struct metrics *metrics, const struct facts *facts, struct wbuf *out)
+void metrics_write(const struct metrics *metrics, const struct facts *facts, enum rc reason, struct wbuf *out)
 {
     head(out, "tsa_build_info", "gauge", "1, with the version that runs.");
     wbuf_printf(out, "tsa_build_info{version=\"%s\"} 1\n", TSA_VERSION);
-    gauge(out, "tsa_ready", "1 when tokens are issued.", facts && facts->ready ? 1 : 0);
-    write_reason(facts, out);
+    gauge(out, "tsa_ready", "1 when tokens are issued.", reason == RC_OK ? 1 : 0);
+    write_reason(reason, out);
     gauge(out, "tsa_issuer_up", "1 when the issuer answers.", facts ? 1 : 0);
     write_requests(metrics, out);
     write_http(metrics->shared, out);

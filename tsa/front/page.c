@@ -8,10 +8,10 @@
 
 #include "tsa/front/page_parts.h"
 
-enum rc page_ready_reason(const struct facts *facts)
+enum rc page_ready_reason(const struct facts *facts, bool has_issuer)
 {
     if (!facts) {
-        return RC_ISSUER_GONE;
+        return has_issuer ? RC_ISSUER_SILENT : RC_ISSUER_GONE;
     }
     if (facts->ready) {
         return RC_OK;
@@ -118,7 +118,8 @@ static void put_issuer(struct wbuf *w, const struct facts *facts)
     char time[GENTIME_TEXT_MAX];
 
     put_clock(w, facts);
-    put_row_of(w, "ledger", "Ledger", "%" PRIu64 " records", facts->ledger_sequence);
+    put_row_of(w, "ledger", "Record", "%" PRIu64 " %s", facts->ledger_sequence,
+               facts->ledger_sequence == 1 ? "token" : "tokens");
     page_put_row(w, "last", "Last token",
                  facts->last_time.sec ? page_time_text(facts->last_time, time) : "none yet");
     put_row_of(w, "issuer", "Issuer", "since %s; %u signing threads; %u requests in its queue",
@@ -143,7 +144,7 @@ static void put_ends(struct wbuf *w, const struct page *page)
 
 static void put_state(struct wbuf *w, const struct page *page)
 {
-    enum rc reason = page_ready_reason(page->facts);
+    enum rc reason = page->reason;
     char time[GENTIME_TEXT_MAX];
 
     wbuf_printf(w, "<h2>State</h2>\n<p id=\"state\" class=\"%s\">%s", reason == RC_OK ? "good" : "bad",
@@ -186,7 +187,7 @@ static void put_requests(struct wbuf *w, const struct metrics_sums *sums)
     put_sum(w, "rfc3161", "RFC 3161", &sums->granted[METRICS_RFC3161], sums->refused[METRICS_RFC3161]);
     put_sum(w, "authenticode", "Authenticode", &sums->granted[METRICS_AUTHENTICODE],
             sums->refused[METRICS_AUTHENTICODE]);
-    put_sum(w, "neither", "Neither of both", NULL, sums->refused[METRICS_NEITHER]);
+    put_sum(w, "neither", "Neither of the two", NULL, sums->refused[METRICS_NEITHER]);
     put_sum(w, "turned-away", "Turned away unread", NULL, sums->turned_away);
     wbuf_put_text(w, "</tbody>\n</table>\n");
 }

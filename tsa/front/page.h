@@ -24,6 +24,7 @@ struct page {
     const struct unit *units;
     size_t num_units;
     const struct facts *facts; /* NULL: the issuer does not answer */
+    enum rc reason;            /* why no tokens are issued */
     struct metrics_sums sums;
     struct bytes host;  /* as the client sent it; used only when it is a plain host and port */
     bool is_tls;        /* the page was asked for over TLS: so are its addresses */
@@ -37,8 +38,8 @@ void page_build_json(struct wbuf *out, const struct page *page);
 /* page_put_policy appends the header lines that go with the HTML: it may load nothing at all, and no style but its own. */
 void page_put_policy(struct wbuf *out);
 
-/* page_ready_reason tells why no tokens are issued; RC_OK when they are. */
-enum rc page_ready_reason(const struct facts *facts);
+/* page_ready_reason tells why no tokens are issued; RC_OK when they are. Without facts has_issuer tells an issuer that is silent from none. */
+enum rc page_ready_reason(const struct facts *facts, bool has_issuer);
 
 /* page_host_is_plain: letters, digits, dots and hyphens, or a bracketed IPv6 address; with or without a port. */
 bool page_host_is_plain(struct bytes host);

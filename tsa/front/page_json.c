@@ -198,7 +198,7 @@ static void put_requests(struct wbuf *w, const struct metrics_sums *sums)
 
 void page_build_json(struct wbuf *out, const struct page *page)
 {
-    enum rc reason = page_ready_reason(page->facts);
+    enum rc reason = page->reason;
     size_t i;
 
     wbuf_put_u8(out, '{');

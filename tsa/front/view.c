@@ -30,11 +30,17 @@ struct view_wait {
 
 /* ---- with facts ------------------------------------------------------------------------------------ */
 
+static enum rc reason_of(const struct view_wait *wait, const struct facts *facts)
+{
+    return page_ready_reason(facts, issuer_link_is_up(wait->desk->link));
+}
+
 static struct page page_of(const struct view_wait *wait, const struct facts *facts)
 {
     struct page page = {.units = wait->desk->units,
                         .num_units = wait->desk->num_units,
                         .facts = facts,
+                        .reason = reason_of(wait, facts),
                         .host = bytes_of(wait->host, wait->host_len),
                         .is_tls = wait->is_tls,
                         .hides_metrics = wait->desk->hides_metrics,
@@ -64,18 +70,20 @@ static struct http_reply show_status(const struct view_wait *wait, const struct 
 
 static struct http_reply show_metrics(const struct view_wait *wait, const struct facts *facts)
 {
-    metrics_write(wait->desk->metrics, facts, &wait->desk->body);
+    metrics_write(wait->desk->metrics, facts, reason_of(wait, facts), &wait->desk->body);
     return (struct http_reply){
         .status = 200, .type = "text/plain; version=0.0.4; charset=utf-8", .fields = NO_STORE};
 }
 
 static struct http_reply show_ready(const struct view_wait *wait, const struct facts *facts)
 {
-    enum rc reason = page_ready_reason(facts);
+    enum rc reason = reason_of(wait, facts);
 
-    (void)wait;
     if (reason != RC_OK) {
-        return http_reply_refuse(503, rc_text(reason));
+        struct http_reply reply = http_reply_refuse(503, rc_text(reason));
+
+        reply.result = rc_word(reason);
+        return reply;
     }
     return (struct http_reply){.status = 200, .text = "ready", .fields = NO_STORE};
 }

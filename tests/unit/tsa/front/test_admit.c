@@ -474,7 +474,7 @@ static void use(struct world *world, struct metrics *metrics, struct wbuf *text)
     metrics_publish(metrics, &(struct metrics_gauges){.open = 1});
     metrics_sum(metrics, &sums);
     wbuf_reset(text);
-    metrics_write(metrics, NULL, text);
+    metrics_write(metrics, NULL, RC_ISSUER_GONE, text);
     assert_int_equal(wbuf_rc(text), RC_OK);
 }
 

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "tsa/front/page.h"
 #include "tsa/role/clockpage.h"
 
 #define CHILDREN  4
@@ -73,7 +74,7 @@ static int unmake(void **state)
 static const char *text_of(const struct metrics *metrics, const struct facts *with)
 {
     wbuf_reset(&out);
-    metrics_write(metrics, with, &out);
+    metrics_write(metrics, with, page_ready_reason(with, false), &out);
     wbuf_put_u8(&out, 0);
     assert_int_equal(wbuf_rc(&out), RC_OK);
     return (const char *)out.data;
@@ -229,7 +230,7 @@ static void no_issuer_and_nonsense(void **state)
     facts.clock_state = 99;
     facts.clock_bound_ns = -1;
     text = text_of(&metrics, &facts);
-    assert_line(text, "tsa_not_ready{reason=\"unknown\"} 1");
+    assert_line(text, "tsa_not_ready{reason=\"issuer-gone\"} 1");
     assert_line(text, "tsa_clock_state{state=\"sync\"} 0");
     assert_null(strstr(text, "\ntsa_clock_bound_seconds "));
 }
@@ -280,7 +281,7 @@ static void all_there_can_be_is_told(void **state)
            offsetof(struct shared, pids) - offsetof(struct shared, statuses));
     metrics_init(&metrics, full, shared_take_place(full), many, SETTINGS_MAX_UNITS);
     wbuf_init(&text, METRICS_TEXT_MAX);
-    metrics_write(&metrics, &facts, &text);
+    metrics_write(&metrics, &facts, RC_OK, &text);
     assert_int_equal(wbuf_rc(&text), RC_OK);
     assert_in_range(text.len, 1024 * 1024, METRICS_TEXT_MAX);
     wbuf_clear(&text);

@@ -79,12 +79,15 @@ static int unmake(void **state)
     return 0;
 }
 
+static bool has_issuer;
+
 static const char *text_of(void (*build)(struct wbuf *, const struct page *), const struct facts *with,
                            const char *host)
 {
     const struct page page = {.units = units,
                               .num_units = 2,
                               .facts = with,
+                              .reason = page_ready_reason(with, has_issuer),
                               .sums = {.granted = {0, 40, 2},
                                        .refused = {7, 3, 1},
                                        .turned_away = 11,
@@ -122,13 +125,13 @@ static void test_html(void **state)
     assert_has(text, "<html lang=\"en\">");
     assert_has(text, "<td id=\"clock\">good; source: &lt;system&gt;; not proven: the host is trusted</td>");
     assert_has(text, "<th scope=\"row\">Wrong by at most</th><td id=\"bound\">1.5 ms</td>");
-    assert_has(text, "<td id=\"ledger\">42 records</td>");
+    assert_has(text, "<td id=\"ledger\">42 tokens</td>");
     assert_has(text, "<td id=\"connections\">5 open, 99 accepted in all</td>");
     assert_has(text, "<td id=\"waiting\">4</td>");
     assert_has(text, "<td id=\"fronts\">2</td>");
     assert_has(text, "<tr id=\"rfc3161\"><th scope=\"row\">RFC 3161</th><td>40</td><td>3</td></tr>");
     assert_has(text, "<tr id=\"authenticode\"><th scope=\"row\">Authenticode</th><td>2</td><td>1</td></tr>");
-    assert_has(text, "<tr id=\"neither\"><th scope=\"row\">Neither of both</th><td></td><td>7</td></tr>");
+    assert_has(text, "<tr id=\"neither\"><th scope=\"row\">Neither of the two</th><td></td><td>7</td></tr>");
     assert_has(text, "<td></td><td>11</td>");
     assert_has(text, "<td id=\"version\">" TSA_VERSION "</td>");
     assert_has(text, "2023-11-14T22:15:23Z");
@@ -217,18 +220,23 @@ static void test_not_ready(void **state)
     facts.reason = RC_CLOCK_UNTRUSTED;
     facts.clock_state = CLOCKPAGE_STOP;
     facts.clock_bound_ns = -1;
-    assert_int_equal(page_ready_reason(&facts), RC_CLOCK_UNTRUSTED);
+    assert_int_equal(page_ready_reason(&facts, true), RC_CLOCK_UNTRUSTED);
     text = text_of(page_build_html, &facts, "a");
     assert_has(text, "Not ready: the clock is not proven to be right");
     assert_has(text, "<td id=\"clock\">stopped; source");
     assert_has(text, "<td id=\"bound\">not known</td>");
     facts.reason = RC_NUM + 5u; /* nonsense must not become an index */
     facts.clock_state = 99;
-    assert_int_equal(page_ready_reason(&facts), RC_ISSUER_GONE);
+    assert_int_equal(page_ready_reason(&facts, true), RC_ISSUER_GONE);
     text_of(page_build_html, &facts, "a");
     text_of(page_build_json, &facts, "a");
-    assert_int_equal(page_ready_reason(NULL), RC_ISSUER_GONE);
+    assert_int_equal(page_ready_reason(NULL, false), RC_ISSUER_GONE);
+    assert_int_equal(page_ready_reason(NULL, true), RC_ISSUER_SILENT);
     assert_has(text_of(page_build_html, NULL, "a"), "Not ready: the signing process is not there");
+    has_issuer = true;
+    assert_has(text_of(page_build_html, NULL, "a"), "Not ready: the signing process does not answer");
+    assert_has(text_of(page_build_json, NULL, "a"), "{\"ready\":false,\"reason\":\"issuer-silent\",");
+    has_issuer = false;
     set_facts();
 }
 

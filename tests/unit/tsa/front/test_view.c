@@ -253,7 +253,7 @@ static void tell(struct world *w, uint32_t ready, enum rc reason)
 }
 
 static const char *const paths[] = {"/", "/status.json", "/metrics", "/readyz"};
-static const char *const expected[] = {"<td id=\"ledger\">42 records</td>", "\"ledger\":{\"records\":42}",
+static const char *const expected[] = {"<td id=\"ledger\">42 tokens</td>", "\"ledger\":{\"records\":42}",
                                        "\ntsa_ledger_sequence 42\n", "\r\n\r\nready\n"};
 
 static void one_question_for_all(void **state)
@@ -349,34 +349,55 @@ static void why_it_is_not_ready(void **state)
     world_free(w);
 }
 
+/* One that comes back would be waited for, two seconds at most. */
+static void assert_told(struct world *w, const char *const told[4])
+{
+    static const struct timespec nap = {0, 20000000};
+    int fds[4], tries;
+    size_t i;
+
+    for (i = 0; i < 4; i++) {
+        fds[i] = ask(w, "GET", paths[i]);
+    }
+    for (i = 0; i < 4; i++) {
+        for (tries = 0; tries < 500 && !*look(w, fds[i]); tries++) {
+            nanosleep(&nap, NULL);
+        }
+        assert_non_null(strstr(w->seen, told[i]));
+        close(fds[i]);
+    }
+}
+
 static void without_an_issuer(void **state)
 {
-    static const char *const alone[] = {"Not ready: the signing process is not there",
-                                        "\"reason\":\"issuer-gone\"", "\ntsa_issuer_up 0\n",
-                                        "the signing process is not there\n"};
-    static const struct timespec nap = {0, 20000000};
+    static const char *const alone[] = {
+        "Not ready: the signing process is not there", "\"reason\":\"issuer-gone\"",
+        "\ntsa_not_ready{reason=\"issuer-gone\"} 1\n", "the signing process is not there\n"};
     struct world *w = world_new();
-    int fds[4], fd, tries;
-    size_t i;
+    int fd;
 
     (void)state;
     close(w->issuer);
     w->issuer = -1;
     turn(w);
-    for (i = 0; i < 4; i++) {
-        fds[i] = ask(w, "GET", paths[i]);
-    }
-    /* One that comes back would be waited for, two seconds at most. */
-    for (i = 0; i < 4; i++) {
-        for (tries = 0; tries < 500 && !*look(w, fds[i]); tries++) {
-            nanosleep(&nap, NULL);
-        }
-        assert_non_null(strstr(w->seen, alone[i]));
-        close(fds[i]);
-    }
+    assert_told(w, alone);
     fd = ask(w, "GET", "/healthz");
     assert_seen(w, fd, "\r\n\r\nalive\n");
     close(fd);
+    turn(w);
+    world_free(w);
+}
+
+/* Its channel is there; it says nothing. */
+static void with_a_hung_issuer(void **state)
+{
+    static const char *const silent[] = {
+        "Not ready: the signing process does not answer", "\"reason\":\"issuer-silent\"",
+        "\ntsa_not_ready{reason=\"issuer-silent\"} 1\n", "the signing process does not answer\n"};
+    struct world *w = world_new();
+
+    (void)state;
+    assert_told(w, silent);
     turn(w);
     world_free(w);
 }
@@ -404,9 +425,9 @@ static void head_and_fields_of_the_page(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_question_for_all),        cmocka_unit_test(those_that_wait_are_bounded),
-        cmocka_unit_test(why_it_is_not_ready),         cmocka_unit_test(without_an_issuer),
-        cmocka_unit_test(head_and_fields_of_the_page),
+        cmocka_unit_test(one_question_for_all), cmocka_unit_test(those_that_wait_are_bounded),
+        cmocka_unit_test(why_it_is_not_ready),  cmocka_unit_test(without_an_issuer),
+        cmocka_unit_test(with_a_hung_issuer),   cmocka_unit_test(head_and_fields_of_the_page),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
