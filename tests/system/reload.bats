@@ -158,6 +158,16 @@ clients_end() {
     stamp
 }
 
+@test "SIGHUP while it starts is a reload too" {
+    # Held back from the first moment on, so that it is there before the authority can take it.
+    env --block-signal=HUP "$TSA" run -c lab/tsa.conf 2> err 3>&- &
+    LAB_PID=$!
+    for _ in $(seq 400); do [ "$(cat "/proc/$LAB_PID/comm")" = tsa ] && break; done
+    kill -HUP "$LAB_PID"
+    for _ in $(seq 200); do [ "$(json .generation.number 2> /dev/null)" = 2 ] && break; sleep 0.05; done
+    [ "$(json .generation.number)" -eq 2 ]
+}
+
 @test "several at once: each gets the answer of a reload that began after it was asked for" {
     start
     local pids= pid

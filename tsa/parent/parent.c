@@ -314,6 +314,16 @@ static int open_all(struct parent *parent)
     return complain(&errors, rc == RC_OK ? 0 : EX_TAKEN);
 }
 
+/* One that comes before the loop can take it would end us, and one that comes after too: it waits. */
+static void hold_hangups(int how)
+{
+    sigset_t hangup;
+
+    (void)sigemptyset(&hangup);
+    (void)sigaddset(&hangup, SIGHUP);
+    (void)sigprocmask(how, &hangup, NULL);
+}
+
 static bool open_signals(struct parent *parent)
 {
     bool good = true;
@@ -324,6 +334,7 @@ static bool open_signals(struct parent *parent)
         parent->signals[i] = evsignal_new(parent->base, signals[i].number, signals[i].on_signal, parent);
         good = good && parent->signals[i] && event_add(parent->signals[i], NULL) == 0;
     }
+    hold_hangups(SIG_UNBLOCK);
     return good;
 }
 
@@ -397,6 +408,7 @@ static int serve(struct parent *parent)
 
 static void clear(struct parent *parent)
 {
+    hold_hangups(SIG_BLOCK);
     reload_free(parent->reload);
     supervise_clear(&parent->supervise);
     control_close(parent->control);
@@ -447,6 +459,7 @@ int parent_run(const struct parent_options *options)
     parent->on_terminal = isatty(STDIN_FILENO);
     parent->house = (struct house)HOUSE_NONE;
     (void)umask(0077);
+    hold_hangups(SIG_BLOCK);
     code = run(parent);
     if (code == 0) {
         log_notice("stopped");
