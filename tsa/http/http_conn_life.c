@@ -115,10 +115,10 @@ static void on_written(struct bufferevent *bev, void *arg)
     http_conn_process(arg);
 }
 
+/* Over TLS a write that meets nobody is told as an end: whoever took it for the client's half would write again at once, for ever. */
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
-    const short gone =
-        BEV_EVENT_ERROR | BEV_EVENT_WRITING; /* over TLS a write that meets nobody is told as an end */
+    const short gone = BEV_EVENT_ERROR | BEV_EVENT_WRITING;
     struct http_conn *conn = arg;
 
     if (what & BEV_EVENT_CONNECTED) {
