@@ -143,7 +143,10 @@ enum rc netaddr_prefix_parse(const char *text, struct netaddr_prefix *out, const
         *out_why = "the length of a prefix lies between 0 and 32 (IPv4) or 128 (IPv6)";
         return RC_CONFIG;
     }
-    *out_why = "the address has bits beyond its prefix length: \"10.0.0.0/8\", not \"10.0.0.1/8\"";
+    *out_why =
+        out->net.family == AF_INET
+            ? "the address has bits beyond its prefix length: \"10.0.0.0/8\", not \"10.0.0.1/8\""
+            : "the address has bits beyond its prefix length: \"2001:db8::/32\", not \"2001:db8::1/32\"";
     return is_clean(out) ? RC_OK : RC_CONFIG;
 }
 

@@ -203,17 +203,18 @@ const char *settings_check_prefixes(const void *value)
 
 /* ---- checks between units ---- */
 
-static bool have_common(const struct cfg_strings *a, const struct cfg_strings *b)
+/* The first of a that stands in b too, in another place; NULL when there is none. */
+static const char *common_path(const struct cfg_strings *a, const struct cfg_strings *b)
 {
     for (size_t i = 0; i < a->num; i++) {
         for (size_t j = 0; j < b->num; j++) {
             if (a != b ? strcmp(a->list[i], b->list[j]) == 0
                        : (i != j && strcmp(a->list[i], b->list[j]) == 0)) {
-                return true;
+                return a->list[i];
             }
         }
     }
-    return false;
+    return NULL;
 }
 
 static bool is_path_of(const char *name, const struct cfg_strings *paths)
@@ -228,16 +229,21 @@ static bool is_path_of(const char *name, const struct cfg_strings *paths)
 
 static const char *check_pair(const struct settings_unit *a, const struct settings_unit *b)
 {
+    const char *path;
+
     if (!a->name || !b->name) {
         return NULL; /* told already */
     }
     if (a != b && strcmp(a->name, b->name) == 0) {
-        return "two units have the same name";
+        return tell_which(a->name, "two units have the same name");
     }
-    if (have_common(&a->paths, &b->paths)) {
-        return "the same path is given twice";
+    path = common_path(&a->paths, &b->paths);
+    if (path) {
+        return tell_which(path, "the path is given twice");
     }
-    return is_path_of(a->name, &b->paths) ? "a path is the URL of a unit's name already" : NULL;
+    return is_path_of(a->name, &b->paths)
+               ? tell_which(a->name, "a path of that name is the URL of a unit's name already")
+               : NULL;
 }
 
 const char *settings_check_units(const void *value)

@@ -220,7 +220,7 @@ static void test_prefixes_refused(void **state)
         {"10.0.0.1/8", "\"10.0.0.0/8\", not \"10.0.0.1/8\""},
         {"1.0.0.0/0", "beyond its prefix length"},
         {"192.0.2.1/31", "beyond its prefix length"},
-        {"2001:db8::1/127", "beyond its prefix length"},
+        {"2001:db8::1/127", "\"2001:db8::/32\", not \"2001:db8::1/32\""},
         {"2001:db8:8000::/32", "beyond its prefix length"},
         {"::ffff:10.0.0.0/8", "not wrapped into IPv6"},
         {"::ffff:0.0.0.0/96", "not wrapped into IPv6"},
