@@ -18,10 +18,11 @@
 #include "tsa/front/front_requests.h"
 #include "tsa/role/jail.h"
 
-#define STOP_TURN_US 50000      /* between looks at what is left */
-#define STOP_MAX_NS  3700000000 /* from MSG_STOP on; then what is left is cut off */
-#define GRACE_NS     1500000000 /* for a request that is on its way when the front stops */
-#define ALONE_S      7          /* without an issuer; the parent bears nine deaths a minute */
+#define STOP_TURN_US  50000      /* between looks at what is left */
+#define STOP_MAX_NS   3700000000 /* from MSG_STOP on; then what is left is cut off */
+#define GRACE_NS      1500000000 /* for a request that is on its way when the front stops */
+#define LAST_WORDS_NS 600000000  /* before the end: who still waits for a signature is told to come again */
+#define ALONE_S       7          /* without an issuer; the parent bears nine deaths a minute */
 
 struct front {
     struct settings settings;
@@ -79,14 +80,18 @@ static void stop_later(struct front *front)
 static void on_stop_turn(evutil_socket_t fd, short what, void *arg)
 {
     struct front *front = arg;
+    const int64_t now = now_mono_ns();
 
     (void)fd;
     (void)what;
-    if (front->server.num_conns == 0 || now_mono_ns() >= front->stop_by) {
+    if (front->server.num_conns == 0 || now >= front->stop_by) {
         event_base_loopbreak(front->base);
-    } else {
-        stop_later(front);
+        return;
     }
+    if (now >= front->stop_by - LAST_WORDS_NS) {
+        stamp_stop(&front->requests.stamps);
+    }
+    stop_later(front);
 }
 
 /* No new connection; those that are there end with their next answer, and who asks nothing goes after grace. */

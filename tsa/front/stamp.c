@@ -173,9 +173,11 @@ static bool is_silent(const struct stamp_desk *desk, int64_t now)
     return desk->num_sent > 0 && now - desk->heard_at > desk->patience;
 }
 
+/* An issuer that has been away for a moment, as at a reload, is not why somebody has waited so long. */
 static enum rc late_reason(const struct stamp_desk *desk, int64_t now)
 {
-    if (desk->gone_at != 0) {
+    if (desk->gone_at != 0 &&
+        now - desk->gone_at >= (desk->patience < STAMP_GONE_NS ? desk->patience : STAMP_GONE_NS)) {
         return RC_ISSUER_GONE;
     }
     return is_silent(desk, now) ? RC_ISSUER_SILENT : RC_OVERLOADED;
@@ -215,6 +217,9 @@ static bool has_room(const struct stamp_desk *desk, int64_t now)
 /* Whether a newcomer may wait. */
 static enum rc may_wait(const struct stamp_desk *desk, int64_t now)
 {
+    if (desk->stopping) {
+        return RC_STOPPING;
+    }
     if (desk->gone_at != 0 && now - desk->gone_at >= STAMP_GONE_NS) {
         return RC_ISSUER_GONE;
     }
@@ -450,14 +455,25 @@ void stamp_init(struct stamp_desk *desk, struct event_base *base, const struct u
     wbuf_init(&desk->answer.body, STAMP_ANSWER_MAX);
 }
 
+static void give_up_all(struct stamp_desk *desk, enum rc rc)
+{
+    desk->holding = true;
+    while (!TAILQ_EMPTY(&desk->waiting)) {
+        give_up(desk, TAILQ_FIRST(&desk->waiting), rc);
+    }
+}
+
+void stamp_stop(struct stamp_desk *desk)
+{
+    desk->stopping = true;
+    give_up_all(desk, RC_STOPPING);
+}
+
 void stamp_clear(struct stamp_desk *desk)
 {
     size_t i;
 
-    desk->holding = true;
-    while (!TAILQ_EMPTY(&desk->waiting)) {
-        give_up(desk, TAILQ_FIRST(&desk->waiting), RC_ISSUER_GONE);
-    }
+    give_up_all(desk, desk->stopping ? RC_STOPPING : RC_ISSUER_GONE);
     if (desk->late) {
         event_free(desk->late);
     }

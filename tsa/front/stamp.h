@@ -36,11 +36,12 @@ struct stamp_desk {
     /* private */
     struct stamp *stamps; /* max_waiting of them */
     TAILQ_HEAD(stamp_list, stamp)
-    free, waiting;             /* waiting: oldest first; sent ones stand before all others */
-    struct stamp *unsent;      /* the first that is not sent */
-    size_t num_sent;           /* that the issuer has not answered, given up ones too */
-    size_t num_stale;          /* those: it works at them still */
-    bool holding;              /* nothing is sent now */
+    free, waiting;        /* waiting: oldest first; sent ones stand before all others */
+    struct stamp *unsent; /* the first that is not sent */
+    size_t num_sent;      /* that the issuer has not answered, given up ones too */
+    size_t num_stale;     /* those: it works at them still */
+    bool holding;         /* nothing is sent now */
+    bool stopping;
     int64_t gone_at, heard_at; /* gone_at: since when there is no channel; 0 = there is */
     struct pace pace;
     struct event *late;
@@ -51,6 +52,9 @@ struct stamp_desk {
 /* stamp_init is for start-up: it dies when there is no memory. queue is how many requests may wait; more are refused at once. */
 void stamp_init(struct stamp_desk *desk, struct event_base *base, const struct unit *units, size_t queue);
 void stamp_clear(struct stamp_desk *desk); /* those who wait get their refusal before */
+
+/* stamp_stop tells all who wait, and all who come, to come again: there is no time left to sign for them (RC_STOPPING). */
+void stamp_stop(struct stamp_desk *desk);
 
 /* stamp_request answers slot now or later. */
 void stamp_request(struct stamp_desk *desk, struct http_slot *slot, const struct http_request *request,

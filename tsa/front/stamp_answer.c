@@ -15,7 +15,7 @@
 static const char *const kind_words[] = {"none", "rfc3161", "authenticode"};
 
 /* Told by HTTP alone, whatever the protocol. */
-static const enum rc come_again[] = {RC_OVERLOADED, RC_ISSUER_SILENT};
+static const enum rc come_again[] = {RC_OVERLOADED, RC_ISSUER_SILENT, RC_STOPPING};
 
 /* What a refusal of an Authenticode request becomes. All that is not of the table is no fault of the client. */
 static const struct {

@@ -105,6 +105,7 @@
     X(RATE, "rate", "too many requests came from this address")                                              \
     X(CROWDED, "crowded", "too many connections came from this address")                                     \
     X(MSG_MALFORMED, "msg-malformed", "a message between two processes is malformed")                        \
+    X(STOPPING, "stopping", "the authority stops now")                                                       \
     X(ISSUER_SILENT, "issuer-silent", "the signing process does not answer")                                 \
     /* base, files */                                                                                        \
     X(IO, "io-error", "the file can not be read or written")                                                 \

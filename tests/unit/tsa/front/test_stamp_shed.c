@@ -211,6 +211,52 @@ static void test_given_up_ones_count(void **state)
     world_free(w);
 }
 
+/* An end for which there is no more time: who waits and who comes is told so, and no answer of the issuer's comes too late to be told. */
+static void test_stopping(void **state)
+{
+    struct world *w = world_new();
+    struct msg_stamp msg;
+    int a = join(w), b = join(w);
+
+    (void)state;
+    post(w, a, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    post(w, b, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    assert_true(next_stamp(w, &msg));
+    stamp_stop(&w->desk);
+    assert_int_equal(w->desk.num_waiting, 0);
+    look(w, a);
+    assert_has(w, "HTTP/1.1 503 Service Unavailable\r\n");
+    assert_has(w, "Retry-After: 1\r\n");
+    assert_has(w, rc_text(RC_STOPPING));
+    look(w, b);
+    assert_has(w, rc_text(RC_STOPPING));
+    reply(w, msg.id, RC_OK, "too late");
+    turn(w);
+    assert_shed(w, RC_STOPPING, "1");
+    close(a);
+    close(b);
+    world_free(w);
+}
+
+/* Who has waited too long while one issuer hands over to the next was overtaken by load, not left alone. */
+static void test_late_in_a_hand_over(void **state)
+{
+    struct world *w = world_new();
+    int a = join(w);
+
+    (void)state;
+    w->desk.patience = 300 * MS;
+    post(w, a, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    usleep(550000);
+    issuer_dies(w);
+    usleep(100000);
+    event_active(w->desk.late, EV_TIMEOUT, 0);
+    look(w, a);
+    assert_has(w, "HTTP/1.1 503 Service Unavailable\r\n");
+    close(a);
+    world_free(w);
+}
+
 static void test_retry_after(void **state)
 {
     (void)state;
@@ -235,6 +281,8 @@ int main(void)
         cmocka_unit_test(test_hard_limit),
         cmocka_unit_test(test_slow_keys),
         cmocka_unit_test(test_given_up_ones_count),
+        cmocka_unit_test(test_stopping),
+        cmocka_unit_test(test_late_in_a_hand_over),
         cmocka_unit_test(test_retry_after),
     };
 
