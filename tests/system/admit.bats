@@ -134,6 +134,7 @@ post() {
 @test "connections of one address, over all fronts; those of a proxy are not counted" {
     run admit hold "$URL" 127.0.4.1 8 < /dev/null
     [ "$output" = "200 200 200 200 200 429 429 429" ]
+    [ "$(grep -c 'client=127.0.4.1 .* status=429 .* result=crowded ' "$LAB.log/err")" -eq 3 ]
     run admit hold "$URL" 127.0.4.2 5 < /dev/null
     [ "$output" = "200 200 200 200 200" ]
     run admit hold "$URL" 127.0.0.7 8 < /dev/null

@@ -101,6 +101,13 @@ logged() {
     stamp -A direct "$URL"
     run logged agent=direct
     [[ "$output" == *" client=127.0.0.1 via=- "* ]]
+    # What HTTP itself refuses has a word too.
+    curl -sS -o /dev/null -A nowhere "${URL}nowhere"
+    run logged agent=nowhere
+    [[ "$output" == *" status=404 "*" unit=- protocol=- result=not-found "* ]]
+    curl -sS -o /dev/null -A twice -H 'Content-Length: 1' -H 'Content-Length: 2' "$URL"
+    run logged status=400
+    [[ "$output" == *" result=malformed-http "* ]]
 }
 
 @test "the access log: TLS, and the name in the client's certificate" {

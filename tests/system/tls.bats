@@ -119,18 +119,19 @@ s_client() {
 
 @test "a unit that wants a certificate: told without one, a token with one" {
     [ "$(ask /sealed)" = 403 ]
-    grep -q 'certificate' body
+    grep -q 'wants a client certificate, and none was shown' body
     [ "$(wc -l < body)" -eq 1 ]
     [ "$(ask /sealed --cert "$LAB/guest.both")" = 200 ]
     granted
     [ "$(ask /named --cert "$LAB/guest.both")" = 403 ]
-    grep -q 'certificate' body
+    grep -q 'does not know the name in that client certificate' body
     [ "$(ask /named --cert "$LAB/builder.both")" = 200 ]
     granted
     # Who need none may have one; and plain HTTP is no way round.
     [ "$(ask / --cert "$LAB/guest.both")" = 200 ]
     for unit in sealed named; do
         [ "$(curl -sS -H 'Content-Type: application/timestamp-query' --data-binary @q.tsq -o body -w '%{http_code}' "$URL$unit")" = 403 ]
+        grep -q 'ask at an https:// address' body
     done
     [ "$(curl -sS -H 'X-Client-Cert: CN=builder' -H 'Content-Type: application/timestamp-query' --data-binary @q.tsq -o body -w '%{http_code}' "${URL}named")" = 403 ]
 }

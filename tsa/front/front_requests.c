@@ -47,9 +47,24 @@ static unsigned status_of(enum rc rc)
     return rc == RC_RATE || rc == RC_CROWDED ? 429 : 403;
 }
 
+/* Who is to show a certificate hears how. */
+static const char *sentence_of(const struct http_slot *slot, enum rc rc)
+{
+    const struct http_peer *peer = http_conn_peer(slot);
+
+    if (rc != RC_CLIENT_CERTIFICATE) {
+        return rc_text(rc);
+    }
+    if (peer->door->kind != HTTP_DOOR_TLS) {
+        return "this unit wants a client certificate: ask at an https:// address, and show one there";
+    }
+    return peer->certificate ? "this unit does not know the name in that client certificate: show another one"
+                             : "this unit wants a client certificate, and none was shown: send one along";
+}
+
 static void turn_away(struct front_requests *r, struct http_slot *slot, enum rc rc, int64_t wait_ns)
 {
-    struct http_reply reply = http_reply_refuse(status_of(rc), rc_text(rc));
+    struct http_reply reply = http_reply_refuse(status_of(rc), sentence_of(slot, rc));
     char fields[48];
 
     if (rc == RC_RATE) {

@@ -135,9 +135,10 @@ static void ask(struct view_desk *desk, struct http_slot *slot, const struct htt
     struct view_wait *wait = desk->free;
 
     if (!wait) {
-        const struct http_reply reply =
+        struct http_reply reply =
             http_reply_refuse(503, "too many pages are asked for; try again in a second");
 
+        reply.result = rc_word(RC_OVERLOADED);
         http_conn_reply(slot, &reply);
         return;
     }

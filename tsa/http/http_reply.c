@@ -10,30 +10,33 @@
 
 static const struct status {
     unsigned code;
+    const char *word; /* of a refusal, in the access log */
     const char *reason;
     const char *sentence; /* where the refusal has none of its own */
     const char *fields;
 } statuses[] = {
-    {200, "OK", "ok", ""},
-    {400, "Bad Request", "the request is not well-formed", ""},
-    {401, "Unauthorized", "this address wants a user name and a password", ""},
-    {403, "Forbidden", "this is not allowed from here", ""},
-    {404, "Not Found", "there is nothing at this address; POST timestamp requests to /", ""},
-    {405, "Method Not Allowed", "this address does not take that method", ""},
-    {408, "Request Timeout", "the request took too long to arrive; send it in one go", ""},
-    {411, "Length Required", "send a Content-Length with the POST", ""},
-    {413, "Content Too Large", "the body is too large for a timestamp request", ""},
-    {414, "URI Too Long", "the request line is too long; use a shorter URL", ""},
-    {415, "Unsupported Media Type",
+    {200, "ok", "OK", "ok", ""},
+    {400, "malformed-http", "Bad Request", "the request is not well-formed", ""},
+    {401, "unauthorized", "Unauthorized", "this address wants a user name and a password", ""},
+    {403, "forbidden", "Forbidden", "this is not allowed from here", ""},
+    {404, "not-found", "Not Found", "there is nothing at this address; POST timestamp requests to /", ""},
+    {405, "method", "Method Not Allowed", "this address does not take that method", ""},
+    {408, "request-timeout", "Request Timeout", "the request took too long to arrive; send it in one go", ""},
+    {411, "length-required", "Length Required", "send a Content-Length with the POST", ""},
+    {413, "too-large", "Content Too Large", "the body is too large for a timestamp request", ""},
+    {414, "uri-too-long", "URI Too Long", "the request line is too long; use a shorter URL", ""},
+    {415, "media-type", "Unsupported Media Type",
      "send an RFC 3161 request as application/timestamp-query or an Authenticode request as "
      "application/octet-stream",
      ""},
-    {417, "Expectation Failed", "the only expectation that is understood here is 100-continue", ""},
-    {429, "Too Many Requests", "too many requests; send fewer", "Retry-After: 1\r\n"},
-    {431, "Request Header Fields Too Large", "the header is too large; send fewer or shorter fields", ""},
-    {501, "Not Implemented", "this method is not known here; use POST or GET", ""},
-    {505, "HTTP Version Not Supported", "this server speaks HTTP/1.1 and HTTP/1.0 only", ""},
-    {503, "Service Unavailable", "the authority can not answer now; try again in a second",
+    {417, "expectation", "Expectation Failed", "the only expectation that is understood here is 100-continue",
+     ""},
+    {429, "crowded", "Too Many Requests", "too many requests; send fewer", "Retry-After: 1\r\n"},
+    {431, "head-too-large", "Request Header Fields Too Large",
+     "the header is too large; send fewer or shorter fields", ""},
+    {501, "method-unknown", "Not Implemented", "this method is not known here; use POST or GET", ""},
+    {505, "http-version", "HTTP Version Not Supported", "this server speaks HTTP/1.1 and HTTP/1.0 only", ""},
+    {503, "unavailable", "Service Unavailable", "the authority can not answer now; try again in a second",
      "Retry-After: 1\r\n"},
 };
 
@@ -47,9 +50,12 @@ static const struct status *find(unsigned code)
     return &statuses[i];
 }
 
-struct http_reply http_reply_refuse(unsigned status, const char *sentence)
+struct http_reply http_reply_refuse(unsigned code, const char *sentence)
 {
-    return (struct http_reply){.status = status, .text = sentence ? sentence : find(status)->sentence};
+    const struct status *status = find(code);
+
+    return (struct http_reply){
+        .status = code, .text = sentence ? sentence : status->sentence, .result = status->word};
 }
 
 bool http_reply_closes(unsigned status)

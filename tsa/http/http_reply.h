@@ -23,8 +23,9 @@ struct http_reply {
     uint64_t record;     /* the number of its record; 0 = none */
 };
 
-/* http_reply_refuse makes an error of status; a NULL sentence means the status' own. The sentence is borrowed. */
-struct http_reply http_reply_refuse(unsigned status, const char *sentence);
+/* http_reply_refuse makes an error of status; a NULL sentence means the status' own. The sentence is borrowed. Its result is a stable word of
+ * the status; who knows a better one says it. */
+struct http_reply http_reply_refuse(unsigned code, const char *sentence);
 
 /* What the connection adds. */
 struct http_reply_frame {

@@ -41,6 +41,7 @@ struct world {
     char client[NETADDR_TEXT_MAX]; /* of the last request */
     char certificate[200];         /* its name, "-" for none; of the last answer */
     bool was_tls;
+    char result[32]; /* word of the last answer */
 };
 
 static inline void answer(struct world *w, size_t i)
@@ -87,6 +88,7 @@ static inline void on_answered(void *arg, const struct http_answered *answered)
     w->num_answered++;
     w->last_status = answered->reply->status;
     w->was_tls = answered->is_tls;
+    snprintf(w->result, sizeof w->result, "%s", answered->reply->result ? answered->reply->result : "-");
     snprintf(w->certificate, sizeof w->certificate, "%s",
              answered->certificate ? answered->certificate : "-");
 }

@@ -201,6 +201,7 @@ static void test_head_refused(void **state)
 
         say(w, fd, heads[i]);
         assert_has(w, "HTTP/1.1 400 ");
+        assert_string_equal(w->result, "malformed-http");
         assert_has_not(w, "Content-Length: 0\r\n");
         assert_true(w->seen_end);
         assert_string_equal(w->seen + w->seen_len - 4, "\r\n\r\n");

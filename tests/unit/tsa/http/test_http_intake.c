@@ -172,6 +172,7 @@ static void test_crowded(void **state)
     assert_has(w, "Retry-After: ");
     assert_has(w, "Connection: close\r\n");
     assert_has(w, rc_text(RC_CROWDED));
+    assert_string_equal(w->result, rc_word(RC_CROWDED));
     assert_true(w->seen_end);
     assert_int_equal(w->num_requests, 0);
     assert_int_equal(w->num_answered, 1);
