@@ -215,7 +215,7 @@ static void hear(struct issuer_link *link, bool to_the_end)
         return;
     }
     if (rc == RC_IO) { /* who ended it has more to say about why */
-        log_notice("the channel to the issuer is closed; what waits is for the next one");
+        log_debug("the channel to the issuer is closed; what waits is for the next one");
     } else {
         log_error("the issuer says what is no message: %s", rc_text(rc));
     }
