@@ -180,7 +180,7 @@ asked() {
         if grep -q 'the record keeps the issuer waiting for [0-9]* s now' "$LAB.log/err"; then break; fi
         sleep 0.1
     done
-    grep -q 'the record keeps the issuer waiting for [0-9]* s now' "$LAB.log/err"
+    grep -q 'the record keeps the issuer waiting for [0-9]* s now: .* another authority runs with this ledger (stop it' "$LAB.log/err"
 
     ask last 3>&- &
     last=$!

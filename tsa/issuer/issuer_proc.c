@@ -223,7 +223,10 @@ static void check_ledger(const struct issuer *issuer)
         (void)pthread_join(issuer->opening, NULL); /* we end, and it has */
     }
     if (rc == RC_OVERLOADED) {
-        log_die(EX_CONFIG, "another process writes the record in %s", dir);
+        log_die(
+            EX_CONFIG,
+            "another authority runs with the ledger in %s: stop it, or give this one a ledger.dir of its own",
+            dir);
     }
     if (rc != RC_OK) {
         log_die(EX_SOFTWARE, "the record in %s can not be opened: %s%s%s", dir, rc_text(rc),

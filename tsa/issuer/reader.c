@@ -13,13 +13,14 @@
 #include "tsa/base/log.h"
 #include "tsa/base/now.h"
 
-#define SECOND          INT64_C(1000000000)
-#define HOLD_MAX        32  /* jobs of a packet before they are handed over; less than any pool has */
-#define PACKETS_A_TURN  4   /* of one peer, before the next one has its turn */
-#define CLOSING_TICK_MS 20  /* while a dead peer is still held */
-#define STOP_PACKETS    64  /* of one peer at the end: more than its socket can hold */
-#define HEAR_MS         100 /* the parent, while there is no room for more work */
-#define TELL_NS         (5 * SECOND) /* how long the record may keep us waiting before it is told */
+#define SECOND           INT64_C(1000000000)
+#define HOLD_MAX         32  /* jobs of a packet before they are handed over; less than any pool has */
+#define PACKETS_A_TURN   4   /* of one peer, before the next one has its turn */
+#define CLOSING_TICK_MS  20  /* while a dead peer is still held */
+#define STOP_PACKETS     64  /* of one peer at the end: more than its socket can hold */
+#define HEAR_MS          100 /* the parent, while there is no room for more work */
+#define TELL_STAND_BY_NS (3 * SECOND)
+#define TELL_NS          (5 * SECOND) /* how long the record may keep us waiting before it is told */
 
 /* ---- peers ---- */
 
@@ -207,16 +208,33 @@ static void send_pong(const struct peer *peer)
     chan_out_clear(&out);
 }
 
+/* Once for each wait. */
+static bool is_to_be_told(struct reader *r, int64_t since, int64_t patience)
+{
+    const bool told = since == 0 || r->told_ns == since || now_mono_ns() - since <= patience;
+
+    r->told_ns = told ? r->told_ns : since;
+    return !told;
+}
+
 static void tell_wait(struct reader *r, int64_t since)
 {
-    const int64_t wait = now_mono_ns() - since;
-
-    if (since && wait > TELL_NS && r->told_ns != since) {
+    if (is_to_be_told(r, since, TELL_NS)) {
         log_warning(
             "the record keeps the issuer waiting for %lld s now: a slow disk, or another process that "
             "writes it; requests wait too",
-            (long long)(wait / SECOND));
-        r->told_ns = since;
+            (long long)((now_mono_ns() - since) / SECOND));
+    }
+}
+
+/* The writer before us is mostly the issuer that we follow, and gone by then. */
+static void tell_stand_by(struct reader *r, int64_t since)
+{
+    if (is_to_be_told(r, since, TELL_STAND_BY_NS)) {
+        log_warning("the record keeps the issuer waiting for %lld s now: where no reload is going on another "
+                    "authority runs with this ledger (stop it, or give this one a ledger.dir of its own), or "
+                    "the disk is slow",
+                    (long long)((now_mono_ns() - since) / SECOND));
     }
 }
 
@@ -369,7 +387,7 @@ bool reader_stand_by(struct reader *r, int wake_fd, int timeout_ms)
             (void)!read(wake_fd, &count, sizeof(count));
         }
     }
-    tell_wait(r, atomic_load_explicit(&r->recorder->waiting_ns, memory_order_relaxed));
+    tell_stand_by(r, atomic_load_explicit(&r->recorder->waiting_ns, memory_order_relaxed));
     return !r->stopping;
 }
 
