@@ -36,6 +36,14 @@ json() { "$TSA" status -c "$LAB/tsa.conf" --json | jq -r "$1"; }
     [ "$(json .clock.proven)" = false ]
 }
 
+@test "JSON: the names that /status.json has too say the same" {
+    curl -sS "${URL}status.json" > there.json
+    "$TSA" status -c "$LAB/tsa.conf" --json > here.json
+    for name in .ready .sentence .version .clock.state .clock.reference .ledger.records .tokens.rfc3161 .last_token .issuer.started .issuer.signers; do
+        [ "$(jq "$name" here.json | sed "s,\\.[0-9]*Z,Z,")" = "$(jq "$name" there.json)" ] || { echo "$name"; cat here.json there.json; false; }
+    done
+}
+
 @test "tokens and refusals are counted" {
     local before refused
     before=$(json .ledger.records)

@@ -99,14 +99,15 @@ static void print_clock(const json_t *clock)
 static void print_work(const json_t *status)
 {
     const json_t *tokens = json_object_get(status, "tokens");
+    const long long records = number_of(json_object_get(status, "ledger"), "records");
 
     if (!tokens) {
         printf("issuer   no answer\n");
         return;
     }
     print_clock(json_object_get(status, "clock"));
-    printf("record   %lld tokens, the last one of %s\n",
-           number_of(json_object_get(status, "ledger"), "records"), text_of(tokens, "last_time"));
+    printf("record   %lld token%s, the last one of %s\n", records, records == 1 ? "" : "s",
+           text_of(tokens, "last_time"));
     printf("tokens   %lld RFC 3161, %lld Authenticode, %lld refused by the issuer since %s\n",
            number_of(tokens, "rfc3161"), number_of(tokens, "authenticode"), number_of(tokens, "refused"),
            text_of(tokens, "since"));

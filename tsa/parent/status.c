@@ -197,7 +197,7 @@ static json_t *clock_json(const struct facts *facts)
 
 static void add_facts(json_t *out, const struct facts *facts)
 {
-    json_t *tokens = json_object(), *ledger = json_object();
+    json_t *tokens = json_object(), *ledger = json_object(), *issuer = json_object();
 
     set(tokens, "rfc3161", json_integer((json_int_t)facts->num_rfc3161));
     set(tokens, "authenticode", json_integer((json_int_t)facts->num_authenticode));
@@ -205,9 +205,14 @@ static void add_facts(json_t *out, const struct facts *facts)
     set(tokens, "since", time_json(facts->started));
     set(tokens, "last_time", time_json(facts->last_time));
     set(ledger, "records", json_integer((json_int_t)facts->ledger_sequence));
+    set(issuer, "started", time_json(facts->started));
+    set(issuer, "signers", json_integer(facts->num_signers));
+    set(issuer, "waiting", json_integer(facts->num_waiting));
     set(out, "clock", clock_json(facts));
     set(out, "ledger", ledger);
     set(out, "tokens", tokens);
+    set(out, "last_token", time_json(facts->last_time));
+    set(out, "issuer", issuer);
     set(out, "signers", json_integer(facts->num_signers));
     set(out, "waiting", json_integer(facts->num_waiting));
 }
@@ -229,6 +234,8 @@ static void add_state(json_t *out, const struct supervise *supervise, const stru
     set(out, "state", json_string(supervise->stopping ? "stopping" : ready ? "ready" : "not-ready"));
     set(out, "reason", ready || reason == RC_OK ? json_null() : json_string(rc_word(reason)));
     set(out, "reason_text", ready || reason == RC_OK ? json_null() : json_string(rc_text(reason)));
+    set(out, "sentence",
+        !ready && reason == RC_OK ? json_null() : json_string(rc_text(ready ? RC_OK : reason)));
 }
 
 json_t *status_build(const struct status_source *source, const struct facts *facts)
@@ -238,6 +245,7 @@ json_t *status_build(const struct status_source *source, const struct facts *fac
 
     add_state(out, source->supervise, facts);
     set(out, "version", json_string(TSA_VERSION));
+    set(out, "time", time_json(now_real()));
     set(out, "pid", json_integer(getpid()));
     set(out, "started", time_json(source->started));
     set(out, "configuration", json_string(source->config));
