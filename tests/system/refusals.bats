@@ -91,15 +91,27 @@ ok='200 application/timestamp-reply'
     done
 }
 
-@test "systemFailure: the issuer dies with the request in its hands" {
-    local issuer asked
-    issuer=$(lab_pid issuer)
-    kill -STOP "$issuer"
+# What one issuer leaves is given to the next one, which can do nothing while somebody else has the record; to a third it is not given.
+@test "systemFailure: two issuers die with the request in their hands" {
+    local first second asked holder tries=200
+    first=$(lab_pid issuer)
+    kill -STOP "$first"
+    mkfifo let_go
+    flock -F "$LAB/ledger/records" cat let_go 3>&- &
+    holder=$!
     ask "3036 020101 $imprint" > code &
     asked=$!
     sleep 1
-    kill -KILL "$issuer"
+    kill -KILL "$first"
+    until second=$(lab_pid issuer) && [ -n "$second" ] && [ "$second" != "$first" ] &&
+        "$TSA" status -c "$LAB/tsa.conf" --json | jq -e '.roles[] | select(.role == "issuer") | .loaded'; do
+        [ $((tries -= 1)) -gt 0 ]
+        sleep 0.05
+    done
+    kill -KILL "$second"
     wait "$asked"
+    echo > let_go
+    wait "$holder"
     [ "$(cat code)" = "$ok" ]
     refused 03050600000040 .
 }
