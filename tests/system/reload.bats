@@ -253,7 +253,7 @@ clients_end() {
         cp own.key lab/tsa.key
         "$TSA" reload -c lab/tsa.conf
         sleep "0.0$((i % 9))"
-        for pid in $(pgrep -P "$LAB_PID" | tail -n 1); do kill -KILL "$pid" 2> /dev/null || true; done
+        for pid in $(pgrep -n -P "$LAB_PID"); do kill -KILL "$pid" 2> /dev/null || true; done
         for _ in $(seq 200); do [ "$(json '.ready and (.reload.running | not)')" = true ] && break; sleep 0.05; done
     }
     settle() {
