@@ -10,8 +10,6 @@
 #include "tsa/base/now.h"
 #include "tsa/front/access_log.h"
 
-#define SECOND_NS INT64_C(1000000000)
-
 /* ---- counting -------------------------------------------------------------------------------------- */
 
 static void publish(struct front_requests *r)
@@ -68,9 +66,7 @@ static void turn_away(struct front_requests *r, struct http_slot *slot, enum rc 
     char fields[48];
 
     if (rc == RC_RATE) {
-        int64_t seconds = (wait_ns + SECOND_NS - 1) / SECOND_NS;
-
-        snprintf(fields, sizeof fields, "Retry-After: %lld\r\n", (long long)(seconds > 0 ? seconds : 1));
+        snprintf(fields, sizeof fields, "Retry-After: %u\r\n", stamp_answer_retry_s(wait_ns));
         reply.fields = fields;
     }
     reply.result = rc_word(rc);
