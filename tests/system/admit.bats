@@ -34,8 +34,9 @@ setup() {
 
 admit() { python3 "$TSA_SOURCE/tests/system/admit.py" "$@"; }
 
-# fronts prints their process numbers in one line
-fronts() { lab_roles | awk '$1 == "front" { printf "%s ", $2 }' | sed 's/ $//'; }
+# fronts prints the process numbers of those that take work, a line each. One that has only been started has not yet given back what its
+# predecessor held.
+fronts() { "$TSA" status -c "$LAB/tsa.conf" --json | jq -r '.roles[] | select(.role == "front" and .ready) | .pid' | sort; }
 
 # ask FROM [CURL ARGUMENT...]: the status of a request, its answer in `answer`
 ask() {
@@ -159,9 +160,10 @@ post() {
     kill -KILL $before
     for i in $(seq 1 200); do
         after=$(fronts)
-        [ "$(wc -w <<< "$after")" -ne 3 ] || [ -n "$(comm -12 <(tr ' ' '\n' <<< "$before" | sort) <(tr ' ' '\n' <<< "$after" | sort))" ] || break
+        [ "$(wc -w <<< "$after")" -ne 3 ] || [ -n "$(comm -12 <(echo "$before") <(echo "$after"))" ] || break
         sleep 0.05
     done
+    [ "$i" -lt 200 ]
     run admit hold "$URL" 127.0.5.1 6 < /dev/null
     exec 4>&-
     [ "$output" = "200 200 200 200 200 429" ]
