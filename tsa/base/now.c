@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The machine's clocks, or the simulated one that a test has put in their place. No time zones, no formatting: that is
+ * The machine's clocks, or those that a test or fenced lab time has put in their place. No time zones, no formatting: that is
  * gentime's work.
  */
 #include "tsa/base/now.h"
@@ -35,5 +35,16 @@ int64_t now_mono_ns(void)
         return simulated.mono_ns(simulated.arg);
     }
     (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+int64_t now_raw_ns(void)
+{
+    struct timespec ts = {0};
+
+    if (simulated.raw_ns) {
+        return simulated.raw_ns(simulated.arg);
+    }
+    (void)clock_gettime(CLOCK_MONOTONIC_RAW, &ts);
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }

@@ -10,11 +10,13 @@
 
 struct gentime now_real(void); /* CLOCK_REALTIME */
 int64_t now_mono_ns(void);     /* CLOCK_MONOTONIC, nanoseconds */
+int64_t now_raw_ns(void);      /* CLOCK_MONOTONIC_RAW, nanoseconds: what nobody can slew */
 
-/* now_set_source puts a simulated clock behind both (tests only); NULL restores the machine's. */
+/* now_set_source puts another clock behind them, for tests and for fenced lab time; a call that is NULL stays the machine's. NULL restores all. */
 struct now_source {
     void (*real)(void *arg, struct gentime *out);
     int64_t (*mono_ns)(void *arg);
+    int64_t (*raw_ns)(void *arg);
     void *arg;
 };
 void now_set_source(const struct now_source *source);

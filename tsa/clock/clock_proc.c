@@ -42,6 +42,7 @@ struct clock_proc {
     struct clockpage *page;
     const struct timesrc_ops *ops;
     void *source;
+    uint64_t epoch;
     uint32_t state; /* of the last record, to tell changes */
 };
 
@@ -59,7 +60,7 @@ static void start(struct clock_proc *c, struct inherit *in)
     }
     (void)close(page_fd);
     c->ops = timesrc_of(c->settings.clock.source);
-    c->source = c->ops->open(&c->settings);
+    c->source = c->ops->open(&c->settings, in);
 }
 
 static void close_jail(const struct clock_proc *c)
@@ -79,13 +80,25 @@ static void publish(struct clock_proc *c)
 {
     static const char *const names[] = {"unknown", "in sync", "in sync, but with little to spare",
                                         "not to be trusted"};
+    struct timesrc_sample sample;
     struct clockpage_record record;
 
-    c->ops->sample(c->source, &record);
-    record.expires_mono_ns = record.sampled_mono_ns + CLOCKPAGE_LIFE_NS;
-    record.proven = c->ops->proves;
+    c->ops->sample(c->source, &sample);
+    record = (struct clockpage_record){
+        .epoch = ++c->epoch,
+        .sampled_mono_ns = sample.mono_ns,
+        .expires_mono_ns = sample.mono_ns + CLOCKPAGE_LIFE_NS,
+        .real_minus_mono_ns = sample.real_minus_mono_ns,
+        .measured_mono_ns = -1,
+        .figure_ns = -1,
+        .bound_ns = sample.bound_ns,
+        .state = CLOCKPAGE_SYNC,
+        .leap = sample.leap,
+        .proven = c->ops->proof,
+    };
+    memcpy(record.reference, sample.reference, sizeof(record.reference));
     clockpage_write(c->page, &record);
-    if (c->ops->proves && record.state != c->state) {
+    if (c->ops->proof == CLOCKPAGE_PROVEN && record.state != c->state) {
         log_notice("the clock is %s (%s)", names[record.state], record.reference);
         c->state = record.state;
     }
@@ -152,7 +165,7 @@ int clock_proc_main(struct inherit *in)
     start(&c, in);
     close_jail(&c);
     publish(&c);
-    if (!c.ops->proves) {
+    if (c.ops->proof == CLOCKPAGE_TRUSTED) {
         log_debug(/* whoever started us has warned of it */
                   "the time is taken from the host without proof (clock.source = \"%s\"): fit for labs only",
                   c.ops->name);

@@ -5,27 +5,30 @@
  */
 #include "tsa/clock/timesrc.h"
 
-#include "tsa/base/now.h"
-
-static void *open_system(const struct settings *settings)
+static void *open_system(const struct settings *settings, struct inherit *in)
 {
     (void)settings;
+    (void)in;
     return NULL;
 }
 
-static void sample(void *source, struct clockpage_record *out)
+static void ask(void *source, int64_t mono_ns)
 {
-    const int64_t mono = now_mono_ns();
-
     (void)source;
-    *out = (struct clockpage_record){
-        .sampled_mono_ns = mono,
-        .real_minus_mono_ns = gentime_diff_ns(now_real(), (struct gentime){0}) - mono,
+    (void)mono_ns;
+}
+
+static void sample(void *source, struct timesrc_sample *out)
+{
+    (void)source;
+    *out = (struct timesrc_sample){
         .bound_ns = -1,
-        .state = CLOCKPAGE_SYNC,
+        .measured_mono_ns = -1,
+        .figure_ns = -1,
         .leap = CLOCKPAGE_LEAP_UNKNOWN,
         .reference = "system",
     };
+    timesrc_read_clocks(&out->mono_ns, &out->real_minus_mono_ns);
 }
 
 static void close_system(void *source)
@@ -35,7 +38,9 @@ static void close_system(void *source)
 
 const struct timesrc_ops timesrc_system = {
     .name = "system",
+    .proof = CLOCKPAGE_TRUSTED,
     .open = open_system,
+    .ask = ask,
     .sample = sample,
     .close = close_system,
 };

@@ -13,9 +13,19 @@ static const char *const kinds[SHARED_KINDS] = {"none", "rfc3161", "authenticode
 
 /* Refusals that are no fault of the client. */
 static const enum rc ours[] = {
-    RC_NO_MEMORY,       RC_CRYPTO,       RC_CERT_NOT_YET_VALID, RC_CERT_EXPIRED,  RC_CLOCK_UNTRUSTED,
-    RC_CLOCK_BACKWARDS, RC_LEDGER_WRITE, RC_LEDGER_DAMAGED,     RC_SIGNER_FAILED, RC_SELF_CHECK,
-    RC_UNIT_UNKNOWN,    RC_OVERLOADED,   RC_ISSUER_GONE,        RC_ISSUER_SILENT,
+    RC_NO_MEMORY,          RC_CRYPTO,
+    RC_CERT_NOT_YET_VALID, RC_CERT_EXPIRED,
+    RC_CLOCK_UNTRUSTED,    RC_CLOCK_BACKWARDS,
+    RC_CLOCK_UNKNOWN,      RC_CLOCK_STALE,
+    RC_CLOCK_UNREACHABLE,  RC_CLOCK_UNSYNCHRONISED,
+    RC_CLOCK_LOCAL,        RC_CLOCK_OLD,
+    RC_CLOCK_BOUND,        RC_CLOCK_DISAGREES,
+    RC_CLOCK_STEPPED,      RC_CLOCK_LEAP,
+    RC_KEY_USE_OVER,       RC_LEDGER_WRITE,
+    RC_LEDGER_DAMAGED,     RC_SIGNER_FAILED,
+    RC_SELF_CHECK,         RC_UNIT_UNKNOWN,
+    RC_OVERLOADED,         RC_ISSUER_GONE,
+    RC_ISSUER_SILENT,
 };
 /* Refusals of admission. */
 static const enum rc turned_away[] = {RC_FORBIDDEN, RC_RATE, RC_CROWDED};
@@ -273,7 +283,8 @@ static void write_clock(const struct facts *facts, struct wbuf *out)
     for (i = 0; i < sizeof states / sizeof states[0]; i++) {
         wbuf_printf(out, "tsa_clock_state{state=\"%s\"} %d\n", states[i], facts->clock_state == i);
     }
-    gauge(out, "tsa_clock_proven", "0 when the host's clock is trusted without proof.", facts->clock_proven);
+    gauge(out, "tsa_clock_proven", "0 when the host's clock is trusted without proof.",
+          facts->clock_proven == CLOCKPAGE_PROVEN);
     known_gauge(out, "tsa_clock_bound_seconds",
                 "How wrong the clock can be; nothing where that is not known.", facts->clock_bound_ns);
     known_gauge(out, "tsa_clock_age_seconds", "Age of what the clock's source has said last.",

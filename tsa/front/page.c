@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "tsa/front/page_parts.h"
+#include "tsa/role/clockpage.h"
 
 enum rc page_ready_reason(const struct facts *facts, bool has_issuer)
 {
@@ -109,7 +110,7 @@ static void put_clock(struct wbuf *w, const struct facts *facts)
     put_row_of(w, "clock", "Clock", "%s; source: %.31s; %s",
                states[facts->clock_state < 4 ? facts->clock_state : 0],
                facts->clock_reference[0] ? facts->clock_reference : "unknown",
-               facts->clock_proven ? "proven" : "not proven: the host is trusted");
+               facts->clock_proven == CLOCKPAGE_PROVEN ? "proven" : "not proven: the host is trusted");
     page_put_row(w, "bound", "Wrong by at most", bound);
 }
 

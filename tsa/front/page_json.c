@@ -87,7 +87,7 @@ static void put_facts(struct wbuf *w, const struct facts *facts)
     put_name(w, "clock");
     wbuf_put_u8(w, '{');
     put_text(w, "state", states[facts->clock_state < 4 ? facts->clock_state : 0]);
-    put_bool(w, "proven", facts->clock_proven != 0);
+    put_bool(w, "proven", facts->clock_proven == CLOCKPAGE_PROVEN);
     put_known(w, "bound_ns", facts->clock_bound_ns);
     put_known(w, "age_ns", facts->clock_age_ns);
     put_text(w, "reference", reference);

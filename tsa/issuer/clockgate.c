@@ -120,7 +120,7 @@ enum rc clockgate_pass(struct clockgate *gate, struct clockgate_claim claim, str
         return RC_CLOCK_BACKWARDS;
     }
     out->time = gentime_round(out->now, claim.time_digits);
-    out->proven = record->proven != 0;
+    out->proven = record->proven == CLOCKPAGE_PROVEN;
     if (out->proven) {
         out->bound_ns = bound_of(record, mono, now);
         if (out->bound_ns == INT64_MAX || !carries(claim, out)) {
@@ -138,7 +138,7 @@ enum rc clockgate_check(struct clockgate *gate)
     const int64_t mono = now_mono_ns(), now = ns_of(now_real());
 
     if (!record || !is_trusted(record, mono, now) ||
-        (record->proven && bound_of(record, mono, now) == INT64_MAX)) {
+        (record->proven == CLOCKPAGE_PROVEN && bound_of(record, mono, now) == INT64_MAX)) {
         return RC_CLOCK_UNTRUSTED;
     }
     return now < floor ? RC_CLOCK_BACKWARDS : RC_OK;

@@ -188,7 +188,7 @@ static json_t *clock_json(const struct facts *facts)
     json_t *out = json_object();
 
     set(out, "state", json_string(states[facts->clock_state]));
-    set(out, "proven", json_boolean(facts->clock_proven));
+    set(out, "proven", json_boolean(facts->clock_proven == CLOCKPAGE_PROVEN));
     set(out, "bound_ns", facts->clock_bound_ns < 0 ? json_null() : json_integer(facts->clock_bound_ns));
     set(out, "age_ns", facts->clock_age_ns < 0 ? json_null() : json_integer(facts->clock_age_ns));
     set(out, "reference", json_string(facts->clock_reference));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The sequence lock: the writer makes the counter odd, writes, makes it even again; a reader copies and takes the copy only when
- * the counter was even and the same before and after. The record moves as atomic words, so that no copy is a data race.
+ * the counter was even and the same before and after. The contents move as atomic words, so that no copy is a data race. Readers check what they
+ * got: the writer is another process.
  */
 #include "tsa/role/clockpage.h"
 
@@ -12,17 +13,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC      0x31676170636f6c63ULL /* "clocpag1": another layout gets another number */
-#define READ_TRIES 100
-#define WORDS      (sizeof(struct clockpage_record) / sizeof(uint64_t))
+#define MAGIC        0x32676170636f6c63ULL /* "clocpag2": another layout gets another number */
+#define READ_TRIES   100
+#define RECORD_WORDS (sizeof(struct clockpage_record) / sizeof(uint64_t))
+#define SERVER_WORDS (sizeof(struct clockpage_servers) / sizeof(uint64_t))
 
 struct clockpage {
     _Atomic uint64_t magic;
-    _Atomic uint64_t counter; /* 0: nothing written yet */
-    _Atomic uint64_t words[WORDS];
+    _Atomic uint64_t record_counter; /* 0: nothing written yet */
+    _Atomic uint64_t record[RECORD_WORDS];
+    _Atomic uint64_t servers_counter;
+    _Atomic uint64_t servers[SERVER_WORDS];
 };
 _Static_assert(sizeof(struct clockpage_record) % sizeof(uint64_t) == 0, "the record is whole words");
-_Static_assert(sizeof(struct clockpage) <= CLOCKPAGE_FILE_SIZE, "the record fits into the file");
+_Static_assert(sizeof(struct clockpage_servers) % sizeof(uint64_t) == 0, "the servers are whole words");
+_Static_assert(sizeof(struct clockpage) <= CLOCKPAGE_FILE_SIZE, "all of it fits into the file");
 
 struct clockpage *clockpage_open(int fd, bool writable)
 {
@@ -50,47 +55,106 @@ void clockpage_close(struct clockpage *page)
     }
 }
 
-void clockpage_write(struct clockpage *page, const struct clockpage_record *record)
+/* ---- the lock ---- */
+
+static void write_words(_Atomic uint64_t *counter, _Atomic uint64_t *words, const uint64_t *in, size_t num)
 {
     /* A writer that died in the middle left it odd: go on from the next even number. */
-    const uint64_t start = (atomic_load_explicit(&page->counter, memory_order_relaxed) + 1) & ~1ULL;
-    uint64_t words[WORDS];
+    const uint64_t start = (atomic_load_explicit(counter, memory_order_relaxed) + 1) & ~1ULL;
+
+    atomic_store_explicit(counter, start + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    for (size_t i = 0; i < num; i++) {
+        atomic_store_explicit(&words[i], in[i], memory_order_relaxed);
+    }
+    atomic_store_explicit(counter, start + 2, memory_order_release);
+}
+
+static bool read_words(const _Atomic uint64_t *counter, const _Atomic uint64_t *words, uint64_t *out,
+                       size_t num)
+{
+    uint64_t before, after;
+
+    for (int i = 0; i < READ_TRIES; i++) {
+        before = atomic_load_explicit(counter, memory_order_acquire);
+        if (before == 0) {
+            break;
+        }
+        for (size_t w = 0; w < num; w++) {
+            out[w] = atomic_load_explicit(&words[w], memory_order_relaxed);
+        }
+        atomic_thread_fence(memory_order_acquire);
+        after = atomic_load_explicit(counter, memory_order_relaxed);
+        if (before == after && before % 2 == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_layout(const struct clockpage *page)
+{
+    return atomic_load_explicit(&page->magic, memory_order_relaxed) == MAGIC;
+}
+
+/* ---- the record ---- */
+
+void clockpage_write(struct clockpage *page, const struct clockpage_record *record)
+{
+    uint64_t words[RECORD_WORDS];
 
     memcpy(words, record, sizeof(words));
-    atomic_store_explicit(&page->counter, start + 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
-    for (size_t i = 0; i < WORDS; i++) {
-        atomic_store_explicit(&page->words[i], words[i], memory_order_relaxed);
-    }
     atomic_store_explicit(&page->magic, MAGIC, memory_order_relaxed);
-    atomic_store_explicit(&page->counter, start + 2, memory_order_release);
+    write_words(&page->record_counter, page->record, words, RECORD_WORDS);
 }
 
 static bool is_record(const struct clockpage_record *r)
 {
-    return r->state <= CLOCKPAGE_STOP && r->leap <= CLOCKPAGE_LEAP_UNKNOWN && r->proven <= 1 &&
-           r->reason < RC_NUM && r->bound_ns >= -1 && r->drift_ppb >= 0 &&
+    return r->state <= CLOCKPAGE_STOP && r->leap <= CLOCKPAGE_LEAP_UNKNOWN &&
+           r->proven <= CLOCKPAGE_LAB_TIME && r->reason < RC_NUM && r->bound_ns >= -1 && r->drift_ppb >= 0 &&
            memchr(r->reference, 0, sizeof(r->reference)) != NULL;
 }
 
 bool clockpage_read(const struct clockpage *page, struct clockpage_record *out)
 {
-    uint64_t words[WORDS], before, after;
+    uint64_t words[RECORD_WORDS];
 
-    for (int i = 0; i < READ_TRIES; i++) {
-        before = atomic_load_explicit(&page->counter, memory_order_acquire);
-        if (before == 0) {
-            break;
-        }
-        for (size_t w = 0; w < WORDS; w++) {
-            words[w] = atomic_load_explicit(&page->words[w], memory_order_relaxed);
-        }
-        atomic_thread_fence(memory_order_acquire);
-        after = atomic_load_explicit(&page->counter, memory_order_relaxed);
-        if (before == after && before % 2 == 0) {
-            memcpy(out, words, sizeof(words));
-            return atomic_load_explicit(&page->magic, memory_order_relaxed) == MAGIC && is_record(out);
-        }
+    if (!read_words(&page->record_counter, page->record, words, RECORD_WORDS)) {
+        return false;
     }
-    return false;
+    memcpy(out, words, sizeof(words));
+    return is_layout(page) && is_record(out);
+}
+
+/* ---- the servers ---- */
+
+void clockpage_write_servers(struct clockpage *page, const struct clockpage_servers *servers)
+{
+    uint64_t words[SERVER_WORDS];
+
+    memcpy(words, servers, sizeof(words));
+    atomic_store_explicit(&page->magic, MAGIC, memory_order_relaxed);
+    write_words(&page->servers_counter, page->servers, words, SERVER_WORDS);
+}
+
+static bool are_servers(const struct clockpage_servers *s)
+{
+    bool good = s->num <= CLOCKPAGE_MAX_SERVERS;
+
+    for (size_t i = 0; good && i < s->num; i++) {
+        good = s->list[i].state <= CLOCKPAGE_SERVER_UNFIT &&
+               memchr(s->list[i].address, 0, sizeof(s->list[i].address)) != NULL;
+    }
+    return good;
+}
+
+bool clockpage_read_servers(const struct clockpage *page, struct clockpage_servers *out)
+{
+    uint64_t words[SERVER_WORDS];
+
+    if (!read_words(&page->servers_counter, page->servers, words, SERVER_WORDS)) {
+        return false;
+    }
+    memcpy(out, words, sizeof(words));
+    return is_layout(page) && are_servers(out);
 }

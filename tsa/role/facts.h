@@ -10,13 +10,22 @@
 #include "tsa/wire/gentime.h"
 
 struct facts {
-    uint32_t ready;         /* 1 = tokens are issued */
-    uint32_t reason;        /* enum rc, why not */
-    uint32_t clock_state;   /* enum clockpage_state */
-    uint32_t clock_proven;  /* 0 = the host is trusted without proof */
-    int64_t clock_bound_ns; /* -1 = unknown */
-    int64_t clock_age_ns;   /* of the clock's sample; -1 = none */
-    char clock_reference[32];
+    uint32_t ready;          /* 1 = tokens are issued */
+    uint32_t reason;         /* enum rc, why not */
+    uint32_t clock_state;    /* enum clockpage_state */
+    uint32_t clock_proven;   /* enum clockpage_proof */
+    uint32_t clock_reason;   /* enum rc, with STOP and WARN */
+    uint32_t clock_leap;     /* enum clockpage_leap */
+    uint32_t clock_stratum;  /* 0 = unknown */
+    uint32_t clock_changes;  /* of its state, since the issuer started */
+    int64_t clock_bound_ns;  /* E now; -1 = unknown */
+    int64_t clock_age_ns;    /* since the clock was last compared with its reference; -1 = unknown */
+    int64_t clock_figure_ns; /* that belongs to clock_reason; -1 = none */
+    int64_t
+        clock_ahead_ns; /* by how much the last token's time lies ahead of the clock: what can be acknowledged; 0 = not */
+    int64_t clock_leap_at;      /* seconds since 1970; 0 = none near */
+    struct gentime clock_since; /* when it came into this state; sec 0 = unknown */
+    char clock_reference[48];
     struct gentime last_time;                            /* genTime of the last token; sec 0 = none */
     uint64_t ledger_sequence;                            /* records written in all */
     uint64_t num_rfc3161, num_authenticode, num_refused; /* since the issuer started */

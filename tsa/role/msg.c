@@ -22,9 +22,15 @@ _Static_assert(sizeof(struct stamp_head) == 24, "no padding travels");
 struct stamped_head {
     uint64_t id, record;
     uint32_t rc;
-    uint16_t reply_len, serial_len;
+    uint16_t reply_len;
+    uint8_t serial_len, why_len;
 };
 _Static_assert(sizeof(struct stamped_head) == 24, "no padding travels");
+
+struct acknowledged_head {
+    uint64_t id;
+    uint32_t rc, why_len;
+};
 
 /* Takes len octets off the front of *rest; false when there are not so many. */
 static bool take(struct bytes *rest, size_t len, struct bytes *out)
@@ -122,30 +128,105 @@ void msg_put_stamped(struct chan_out *out, const struct msg_stamped *stamped)
         .record = stamped->record,
         .rc = (uint32_t)stamped->rc,
         .reply_len = (uint16_t)stamped->reply.len,
-        .serial_len = (uint16_t)stamped->serial.len,
+        .serial_len = (uint8_t)stamped->serial.len,
+        .why_len = (uint8_t)stamped->why.len,
     };
     struct wbuf *w = chan_begin(out, MSG_STAMPED);
 
     wbuf_put(w, bytes_of(&head, sizeof(head)));
     wbuf_put(w, stamped->reply);
     wbuf_put(w, stamped->serial);
+    wbuf_put(w, stamped->why);
     chan_end(out);
+}
+
+/* It goes into answers to strangers, and into logs. */
+static bool is_why(struct bytes why, enum rc rc)
+{
+    bool good = why.len <= (rc == RC_OK ? 0 : MSG_WHY_MAX);
+
+    for (size_t i = 0; good && i < why.len; i++) {
+        good = why.data[i] >= 0x20 && why.data[i] < 0x7f;
+    }
+    return good;
 }
 
 enum rc msg_get_stamped(struct bytes body, struct msg_stamped *out)
 {
     struct stamped_head head;
-    struct bytes reply, serial;
+    struct bytes reply, serial, why;
 
     *out = (struct msg_stamped){0};
     if (!take_head(&body, &head, sizeof(head)) || !take(&body, head.reply_len, &reply) ||
-        !take(&body, head.serial_len, &serial) || body.len != 0 || head.rc >= RC_NUM ||
-        (head.rc == RC_OK) != (reply.len > 0) || (head.record && head.rc != RC_OK) ||
-        serial.len > (head.rc == RC_OK ? MSG_SERIAL_MAX : 0)) {
+        !take(&body, head.serial_len, &serial) || !take(&body, head.why_len, &why) || body.len != 0 ||
+        head.rc >= RC_NUM || (head.rc == RC_OK) != (reply.len > 0) || (head.record && head.rc != RC_OK) ||
+        serial.len > (head.rc == RC_OK ? MSG_SERIAL_MAX : 0) || !is_why(why, (enum rc)head.rc)) {
         return RC_MSG_MALFORMED;
     }
-    *out = (struct msg_stamped){
-        .id = head.id, .rc = (enum rc)head.rc, .reply = reply, .serial = serial, .record = head.record};
+    *out = (struct msg_stamped){.id = head.id,
+                                .rc = (enum rc)head.rc,
+                                .reply = reply,
+                                .serial = serial,
+                                .record = head.record,
+                                .why = why};
+    return RC_OK;
+}
+
+void msg_put_acknowledge(struct chan_out *out, const struct msg_acknowledge *acknowledge)
+{
+    struct wbuf *w = chan_begin(out, MSG_ACKNOWLEDGE);
+
+    wbuf_put(w, bytes_of(&acknowledge->id, sizeof(acknowledge->id)));
+    wbuf_put(w, acknowledge->reason);
+    chan_end(out);
+}
+
+/* Whether it is UTF-8 is for whoever asked to see to; control characters would forge lines of a log. */
+static bool is_reason(struct bytes reason)
+{
+    bool good = reason.len > 0 && reason.len <= MSG_REASON_MAX;
+
+    for (size_t i = 0; good && i < reason.len; i++) {
+        good = reason.data[i] >= 0x20 && reason.data[i] != 0x7f;
+    }
+    return good;
+}
+
+enum rc msg_get_acknowledge(struct bytes body, struct msg_acknowledge *out)
+{
+    *out = (struct msg_acknowledge){0};
+    if (!take_head(&body, &out->id, sizeof(out->id)) || !is_reason(body)) {
+        *out = (struct msg_acknowledge){0};
+        return RC_MSG_MALFORMED;
+    }
+    out->reason = body;
+    return RC_OK;
+}
+
+void msg_put_acknowledged(struct chan_out *out, const struct msg_acknowledged *acknowledged)
+{
+    const struct acknowledged_head head = {
+        .id = acknowledged->id,
+        .rc = (uint32_t)acknowledged->rc,
+        .why_len = (uint32_t)acknowledged->why.len,
+    };
+    struct wbuf *w = chan_begin(out, MSG_ACKNOWLEDGED);
+
+    wbuf_put(w, bytes_of(&head, sizeof(head)));
+    wbuf_put(w, acknowledged->why);
+    chan_end(out);
+}
+
+enum rc msg_get_acknowledged(struct bytes body, struct msg_acknowledged *out)
+{
+    struct acknowledged_head head;
+
+    *out = (struct msg_acknowledged){0};
+    if (!take_head(&body, &head, sizeof(head)) || head.rc >= RC_NUM || head.why_len != body.len ||
+        !is_why(body, (enum rc)head.rc)) {
+        return RC_MSG_MALFORMED;
+    }
+    *out = (struct msg_acknowledged){.id = head.id, .rc = (enum rc)head.rc, .why = body};
     return RC_OK;
 }
 
@@ -175,6 +256,7 @@ void msg_put_facts(struct chan_out *out, const struct msg_facts *facts)
     uint8_t octets[sizeof(facts->facts)];
 
     memcpy(octets, &facts->facts, sizeof(octets));
+    clear_padding(octets, offsetof(struct facts, clock_since));
     clear_padding(octets, offsetof(struct facts, last_time));
     clear_padding(octets, offsetof(struct facts, started));
     wbuf_put(w, bytes_of(&facts->id, sizeof(facts->id)));
@@ -182,7 +264,7 @@ void msg_put_facts(struct chan_out *out, const struct msg_facts *facts)
     chan_end(out);
 }
 
-_Static_assert(sizeof(struct facts) == 4 * 4 + 2 * 8 + 32 + 2 * sizeof(struct gentime) + 4 * 8 + 2 * 4 +
+_Static_assert(sizeof(struct facts) == 8 * 4 + 5 * 8 + 48 + 3 * sizeof(struct gentime) + 4 * 8 + 2 * 4 +
                                            2 * sizeof(struct histogram),
                "padding within the times alone");
 
@@ -195,7 +277,9 @@ static bool is_padding_clear(const uint8_t *octets, size_t time_at)
 
 static bool are_facts(const struct facts *f)
 {
-    return f->ready <= 1 && f->reason < RC_NUM && f->clock_state <= CLOCKPAGE_STOP && f->clock_proven <= 1 &&
+    return f->ready <= 1 && f->reason < RC_NUM && f->clock_state <= CLOCKPAGE_STOP &&
+           f->clock_proven <= CLOCKPAGE_LAB_TIME && f->clock_reason < RC_NUM &&
+           f->clock_leap <= CLOCKPAGE_LEAP_UNKNOWN && f->clock_since.nsec < 1000000000 &&
            f->last_time.nsec < 1000000000 && f->started.nsec < 1000000000 &&
            memchr(f->clock_reference, 0, sizeof(f->clock_reference)) != NULL;
 }
@@ -205,7 +289,8 @@ enum rc msg_get_facts(struct bytes body, struct msg_facts *out)
     struct bytes octets;
 
     if (take_head(&body, &out->id, sizeof(out->id)) && take(&body, sizeof(out->facts), &octets) &&
-        body.len == 0 && is_padding_clear(octets.data, offsetof(struct facts, last_time)) &&
+        body.len == 0 && is_padding_clear(octets.data, offsetof(struct facts, clock_since)) &&
+        is_padding_clear(octets.data, offsetof(struct facts, last_time)) &&
         is_padding_clear(octets.data, offsetof(struct facts, started)) &&
         take_head(&octets, &out->facts, sizeof(out->facts)) && are_facts(&out->facts)) {
         return RC_OK;

@@ -24,8 +24,10 @@ enum msg_type {
     MSG_STOP,   /* parent -> role: finish and exit; empty */
     MSG_LOADED, /* issuer -> parent: all is loaded and tried, it waits for the record's lock; empty */
     MSG_DRAIN, /* parent -> front: accept no more, end each connection with its next answer, then exit; empty */
-    MSG_PING, /* parent -> role; empty */
-    MSG_PONG, /* role -> parent: it is alive; empty */
+    MSG_PING,         /* parent -> role; empty */
+    MSG_PONG,         /* role -> parent: it is alive; empty */
+    MSG_ACKNOWLEDGE,  /* parent -> issuer: struct msg_acknowledge */
+    MSG_ACKNOWLEDGED, /* issuer -> parent: struct msg_acknowledged */
 };
 
 enum msg_kind {
@@ -55,8 +57,25 @@ struct msg_stamped {
         serial; /* of the record, contents octets, at most MSG_SERIAL_MAX; with RC_OK alone; empty = not told */
     uint64_t
         record; /* its number in the ledger, which a countersignature has too; with RC_OK alone; 0 = not told */
+    struct bytes
+        why; /* with another rc: what it is about, with its figure ("the clock may be wrong by 1.2 s, ..."); printable ASCII,
+                         at most MSG_WHY_MAX; empty = nothing beyond rc */
 };
 #define MSG_SERIAL_MAX 20
+#define MSG_WHY_MAX    200
+
+/* Somebody knows that the clock was set back, and says why it is right to go on. */
+struct msg_acknowledge {
+    uint64_t id;
+    struct bytes reason; /* his words: UTF-8 without control characters, 1 .. MSG_REASON_MAX octets */
+};
+#define MSG_REASON_MAX 300
+
+struct msg_acknowledged {
+    uint64_t id;
+    enum rc rc;       /* RC_OK: it is in the record, and tokens are issued again */
+    struct bytes why; /* else: as in struct msg_stamped */
+};
 
 /* What a front of an older generation calls a unit -> what the issuer calls it now. */
 struct msg_units {
@@ -86,6 +105,11 @@ enum rc msg_get_facts(struct bytes body, struct msg_facts *out) MUST_CHECK;
 /* msg_units_bytes gives the body of MSG_PEER, for chan_send_fd; it borrows units. msg_get_units reads it. RC_MSG_MALFORMED. */
 struct bytes msg_units_bytes(const struct msg_units *units);
 enum rc msg_get_units(struct bytes body, struct msg_units *out) MUST_CHECK;
+
+void msg_put_acknowledge(struct chan_out *out, const struct msg_acknowledge *acknowledge);
+enum rc msg_get_acknowledge(struct bytes body, struct msg_acknowledge *out) MUST_CHECK;
+void msg_put_acknowledged(struct chan_out *out, const struct msg_acknowledged *acknowledged);
+enum rc msg_get_acknowledged(struct bytes body, struct msg_acknowledged *out) MUST_CHECK;
 
 /* msg_put_empty frames a message without body. */
 void msg_put_empty(struct chan_out *out, enum msg_type type);

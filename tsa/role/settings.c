@@ -29,7 +29,7 @@ _Static_assert(DIGEST_SHA256 == DIGEST_SHA1 + 1 && DIGEST_SHA512 == DIGEST_SHA1 
 
 static const char *const protocol_words[] = {"rfc3161", "authenticode", NULL};
 static const char *const self_check_words[] = {"some", "all", NULL};
-static const char *const clock_words[] = {"system", NULL};
+static const char *const clock_words[] = {"system", "chrony", "kernel", "sntp", NULL};
 static const char *const level_words[] = {"error", "warning", "notice", "info", "debug", NULL};
 static const char *const form_words[] = {"text", "json", NULL};
 static const char *const tls_words[] = {"1.2", "1.3", NULL};
@@ -176,14 +176,90 @@ static const struct cfg_field client_fields[] = {
     {0},
 };
 
+static const struct cfg_field server_fields[] = {
+    {.name = "address",
+     .type = CFG_STRING,
+     .offset = offsetof(struct settings_server, address),
+     .required = true,
+     .check = settings_check_server,
+     .help = "A name, which is resolved at start and at each reload, or an address; with :PORT where it is "
+             "not 123."},
+    {.name = "smeared",
+     .type = CFG_BOOL,
+     .offset = offsetof(struct settings_server, smeared),
+     .preset = "false",
+     .help = "It spreads a leap second over hours. All servers do, or none: the two kinds differ by up to a "
+             "second."},
+    {0},
+};
+
 static const struct cfg_field clock_fields[] = {
     {.name = "source",
      .type = CFG_WORD,
      .offset = AT(clock.source) - AT(clock),
      .preset = "\"system\"",
      .words = clock_words,
-     .help = "system: the host's clock is trusted without proof. It is told in the log, in status and on the "
-             "page."},
+     .cross = settings_cross_clock_source,
+     .help = "What proves the time: chrony (asked on its command port), kernel (what the host's time service "
+             "has told it), sntp (servers below, alone); "
+             "system: the host's clock is trusted without proof, which is told in the log, in status and on "
+             "the page."},
+    {.name = "chrony",
+     .type = CFG_STRING,
+     .offset = AT(clock.chrony) - AT(clock),
+     .preset = "\"127.0.0.1:323\"",
+     .check = settings_check_chrony,
+     .help = "Command port of this machine's chronyd."},
+    {.name = "servers",
+     .type = CFG_GROUPS,
+     .offset = AT(clock.servers) - AT(clock),
+     .fields = server_fields,
+     .size = sizeof(struct settings_server),
+     .cross = settings_cross_servers,
+     .help = "Time servers of several operators, asked by SNTP: the source, or beside chrony and kernel a "
+             "second opinion, so choose others than those have. "
+             "A majority must agree."},
+    {.name = "poll",
+     .type = CFG_DURATION,
+     .offset = AT(clock.poll) - AT(clock),
+     .preset = "\"64 s\"",
+     .min = SECOND,
+     .max = HOUR,
+     .help = "Between two questions to a server; be kind to servers that are not yours."},
+    {.name = "max_step",
+     .type = CFG_DURATION,
+     .offset = AT(clock.max_step) - AT(clock),
+     .preset = "\"5 ms\"",
+     .min = SECOND / 10000,
+     .max = SECOND,
+     .help =
+         "A clock that is set by more stops the authority until it was compared with its reference again."},
+    {.name = "max_age",
+     .type = CFG_DURATION,
+     .offset = AT(clock.max_age) - AT(clock),
+     .preset = "\"1 h\"",
+     .min = SECOND,
+     .max = 24 * HOUR,
+     .help = "A clock that was not compared with its reference for so long stops the authority."},
+    {.name = "drift",
+     .type = CFG_INT,
+     .offset = AT(clock.drift_ppm) - AT(clock),
+     .preset = "250",
+     .min = 1,
+     .max = 5000,
+     .help = "Parts per million by which the clock may be off between two comparisons, for kernel and sntp; "
+             "chrony measures it."},
+    {.name = "leap_list",
+     .type = CFG_STRING,
+     .offset = AT(clock.leap_list) - AT(clock),
+     .preset = "\"/usr/share/zoneinfo/leap-seconds.list\"",
+     .help = "The list of leap seconds, as tzdata brings it; no token is issued around one. Empty: none."},
+    {.name = "file",
+     .type = CFG_STRING,
+     .offset = AT(clock.file) - AT(clock),
+     .preset = "\"\"",
+     .help = "The clock file that `tsa clock run` writes, where the clock is watched by a service of its "
+             "own. Empty: by a part of this one."},
     {0},
 };
 
@@ -389,7 +465,17 @@ static const struct cfg_field unit_fields[] = {
      .type = CFG_BOOL,
      .offset = UNIT_AT(ordering),
      .preset = "false",
-     .help = "Tokens say that their times alone give their order."},
+     .cross = settings_cross_ordering,
+     .help = "Tokens say that their times alone give their order: needs time_digits, and that no other "
+             "machine has this authority's name."},
+    {.name = "key_months",
+     .type = CFG_INT,
+     .offset = UNIT_AT(key_months),
+     .preset = "0",
+     .min = 0,
+     .max = 600,
+     .help = "Months after the certificate's notBefore for which the key signs; 15 is what the CA/Browser "
+             "Forum asks. 0: as long as the certificate lets it."},
     {.name = "tsa_name",
      .type = CFG_BOOL,
      .offset = UNIT_AT(tsa_name),
@@ -546,6 +632,8 @@ static void finish(const char *name, struct settings *settings)
 {
     resolve(name, &settings->run_dir);
     resolve(name, &settings->ledger.dir);
+    resolve(name, &settings->clock.leap_list);
+    resolve(name, &settings->clock.file);
     resolve(name, &settings->tls.certificate);
     resolve(name, &settings->tls.key);
     resolve(name, &settings->tls.client_ca);
@@ -593,4 +681,9 @@ size_t settings_num_units(const struct settings *settings)
 const struct settings_unit *settings_unit(const struct settings *settings, size_t index)
 {
     return (const struct settings_unit *)settings->units.list + index;
+}
+
+const struct settings_server *settings_server(const struct settings *settings, size_t index)
+{
+    return (const struct settings_server *)settings->clock.servers.list + index;
 }

@@ -29,6 +29,8 @@ struct settings_unit {
     int digest;                  /* enum digest: of the signature */
     int64_t accuracy;            /* ns; 0 = not declared */
     int64_t time_digits;         /* of the fraction of genTime, 0 .. 6 */
+    int64_t
+        key_months; /* after the certificate's notBefore the key signs no more; 0 = as long as the certificate lets it */
     bool ordering, tsa_name;
     int self_check;                  /* enum settings_self_check */
     struct cfg_strings allow;        /* prefixes of the clients that it serves; none = all */
@@ -42,7 +44,17 @@ enum settings_self_check {
     SETTINGS_SELF_CHECK_ALL
 };
 enum settings_clock {
-    SETTINGS_CLOCK_SYSTEM
+    SETTINGS_CLOCK_SYSTEM, /* the host is believed */
+    SETTINGS_CLOCK_CHRONY,
+    SETTINGS_CLOCK_KERNEL,
+    SETTINGS_CLOCK_SNTP /* clock.servers alone */
+};
+
+#define SETTINGS_MAX_SERVERS 16
+
+struct settings_server {
+    char *address; /* "192.0.2.1", "[2001:db8::1]:123", "time.example.org" */
+    bool smeared;
 };
 
 enum settings_tls_version {
@@ -80,8 +92,17 @@ struct settings {
         bool access; /* one line for each request */
     } log;
     struct {
-        int source;
-    } clock; /* enum settings_clock */
+        int source;   /* enum settings_clock */
+        char *chrony; /* address of chronyd's command port, of this machine */
+        struct cfg_groups
+            servers;       /* of struct settings_server: the source, or a second opinion beside another one */
+        int64_t poll;      /* ns, between two questions to a server */
+        int64_t max_step;  /* ns, by which the clock may be set without a stop */
+        int64_t max_age;   /* ns, since the clock was last compared with its reference */
+        int64_t drift_ppm; /* of a clock that nobody measures: beside kernel and sntp */
+        char *leap_list;   /* leap-seconds.list; empty = none */
+        char *file;        /* the clock file of `tsa clock run`; empty = run_dir/clock, by an own role */
+    } clock;
     struct {
         char *dir;
     } ledger;
@@ -112,5 +133,6 @@ char *settings_read_text(const char *path, struct cfg_errors *errors);
 
 size_t settings_num_units(const struct settings *settings);
 const struct settings_unit *settings_unit(const struct settings *settings, size_t index);
+const struct settings_server *settings_server(const struct settings *settings, size_t index);
 
 #endif

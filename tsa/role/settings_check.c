@@ -12,9 +12,11 @@
 #include "tsa/role/address.h"
 #include "tsa/role/netaddr.h"
 #include "tsa/role/settings.h"
+#include "tsa/role/timeserver.h"
 #include "tsa/role/unit.h"
 
 #define MAX_LISTEN   32
+#define CHRONY_PORT  323
 #define MAX_PREFIXES 1024
 #define MAX_NAME     63
 #define MAX_PATHS    32
@@ -201,6 +203,30 @@ const char *settings_check_prefixes(const void *value)
     return NULL;
 }
 
+const char *settings_check_server(const void *value)
+{
+    struct timeserver server;
+    const char *why;
+
+    return timeserver_parse(*(char *const *)value, TIMESERVER_PORT, &server, &why) == RC_OK ? NULL : why;
+}
+
+/* Who can speak for chronyd over a network can move the time: only this machine's own is asked. */
+const char *settings_check_chrony(const void *value)
+{
+    struct timeserver server;
+    struct address address;
+    const char *why;
+
+    if (timeserver_parse(*(char *const *)value, CHRONY_PORT, &server, &why) != RC_OK) {
+        return "it is an address of this machine, such as \"127.0.0.1:323\"";
+    }
+    return timeserver_address(&server, &address) == RC_OK && address_is_loopback(&address)
+               ? NULL
+               : "it is an address of this machine, such as \"127.0.0.1:323\": nobody else's chronyd is "
+                 "asked";
+}
+
 /* ---- checks between units ---- */
 
 /* The first of a that stands in b too, in another place; NULL when there is none. */
@@ -337,6 +363,75 @@ const char *settings_cross_metrics_listen(const void *whole, const void *value)
                        "it stands in `listen' or `tls.listen' already; metrics need an address of their own")
                  : NULL;
 }
+
+/* ---- the clock ---- */
+
+const char *settings_cross_clock_source(const void *whole, const void *value)
+{
+    const struct settings *settings = whole;
+
+    return *(const int *)value == SETTINGS_CLOCK_SNTP && settings->clock.servers.num == 0
+               ? "\"sntp\" needs `clock.servers': at least three, so that one that is wrong is found out"
+               : NULL;
+}
+
+static const char *check_smear(const struct settings *settings)
+{
+    const bool smeared = settings_server(settings, 0)->smeared;
+    struct timeserver server;
+    const char *why;
+
+    for (size_t i = 0; i < settings->clock.servers.num; i++) {
+        const struct settings_server *one = settings_server(settings, i);
+
+        if (one->smeared != smeared) {
+            return "servers that smear leap seconds and servers that do not are mixed: around a leap second "
+                   "they "
+                   "differ by up to a second; keep to one kind";
+        }
+        if (!smeared && timeserver_parse(one->address, TIMESERVER_PORT, &server, &why) == RC_OK &&
+            timeserver_is_smeared(server.host)) {
+            return "one of them is known to smear leap seconds (Google's, Amazon's and Meta's do): mark it "
+                   "with smeared = "
+                   "true, and all others too, or take another";
+        }
+    }
+    return NULL;
+}
+
+/* Of two that differ nobody can say which one is wrong. */
+const char *settings_cross_servers(const void *whole, const void *value)
+{
+    const struct settings *settings = whole;
+
+    (void)value;
+    if (settings->clock.servers.num == 0) {
+        return NULL;
+    }
+    if (settings->clock.servers.num < 3 || settings->clock.servers.num > SETTINGS_MAX_SERVERS) {
+        return "name 3 to 16 servers, of several operators: of two that differ nobody can say which one is "
+               "wrong";
+    }
+    if (settings->clock.source == SETTINGS_CLOCK_SYSTEM) {
+        return "with clock.source = \"system\" nobody asks them; take \"sntp\", or \"chrony\" or \"kernel\" "
+               "with these as a "
+               "second opinion";
+    }
+    return check_smear(settings);
+}
+
+const char *settings_cross_ordering(const void *whole, const void *value)
+{
+    const struct settings_unit *unit =
+        (const void *)((const char *)value - offsetof(struct settings_unit, ordering));
+
+    (void)whole;
+    return unit->ordering && unit->time_digits == 0 ? "it needs `time_digits' of 1 or more: of two tokens of "
+                                                      "one second nobody could tell the first"
+                                                    : NULL;
+}
+
+/* ---- client certificates ---- */
 
 const char *settings_cross_client_certificate(const void *whole, const void *value)
 {

@@ -16,12 +16,17 @@ const char *settings_check_more_listen(const void *value);
 const char *settings_check_listen(const void *value);
 const char *settings_check_prefixes(const void *value);
 const char *settings_check_units(const void *value);
+const char *settings_check_server(const void *value);
+const char *settings_check_chrony(const void *value);
 
 /* Beside the other settings; whole is the struct settings. */
 const char *settings_cross_tls_listen(const void *whole, const void *value);
 const char *settings_cross_tls_certificate(const void *whole, const void *value);
 const char *settings_cross_tls_key(const void *whole, const void *value);
 const char *settings_cross_tls_client_ca(const void *whole, const void *value);
+const char *settings_cross_clock_source(const void *whole, const void *value);
+const char *settings_cross_servers(const void *whole, const void *value);
+const char *settings_cross_ordering(const void *whole, const void *value);
 const char *settings_cross_metrics_listen(const void *whole, const void *value);
 const char *settings_cross_client_certificate(const void *whole, const void *value);
 const char *settings_cross_client_names(const void *whole, const void *value);

@@ -92,6 +92,18 @@
     /* issuer */                                                                                             \
     X(CLOCK_UNTRUSTED, "clock-untrusted", "the clock is not proven to be right")                             \
     X(CLOCK_BACKWARDS, "clock-backwards", "the clock ran backwards")                                         \
+    X(CLOCK_UNKNOWN, "clock-unknown", "nothing is known of the clock yet")                                   \
+    X(CLOCK_STALE, "clock-stale", "the process that watches the clock has stopped reporting")                \
+    X(CLOCK_UNREACHABLE, "clock-unreachable", "the clock's source does not answer")                          \
+    X(CLOCK_UNSYNCHRONISED, "clock-unsynchronised", "the clock is not synchronised")                         \
+    X(CLOCK_LOCAL, "clock-local", "the clock's source follows nothing but itself")                           \
+    X(CLOCK_OLD, "clock-old", "the clock was not compared with its reference for too long")                  \
+    X(CLOCK_BOUND, "clock-bound", "the clock may be wrong by more than the declared accuracy allows")        \
+    X(CLOCK_DISAGREES, "clock-disagrees", "the time servers do not agree with each other or the clock")      \
+    X(CLOCK_STEPPED, "clock-stepped", "the clock was set")                                                   \
+    X(CLOCK_LEAP, "clock-leap", "a leap second is near")                                                     \
+    X(KEY_USE_OVER, "key-use-over", "the private key was in use for as long as it may be")                   \
+    X(LAB_TIME_CHAIN, "lab-time-chain", "lab time is for certificates that the lab authority has made")      \
     X(LEDGER_WRITE, "ledger-write", "the record can not be written")                                         \
     X(LEDGER_DAMAGED, "ledger-damaged", "the record is damaged")                                             \
     X(SIGNER_FAILED, "signer-failed", "the private key could not sign")                                      \

@@ -199,7 +199,7 @@ static void test_sources(void **state)
 {
     (void)state;
     assert_ptr_equal(timesrc_of(SETTINGS_CLOCK_SYSTEM), &timesrc_system);
-    assert_false(timesrc_system.proves);
+    assert_int_equal(timesrc_system.proof, CLOCKPAGE_TRUSTED);
 }
 
 int main(void)

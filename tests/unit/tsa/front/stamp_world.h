@@ -121,7 +121,7 @@ static inline void world_real(void *arg, struct gentime *out)
     *out = (struct gentime){1700000000, 0};
 }
 
-static const struct now_source world_time = {world_real, world_mono_ns, NULL};
+static const struct now_source world_time = {.real = world_real, .mono_ns = world_mono_ns, .arg = NULL};
 
 static inline struct world *world_new_of(size_t queue)
 {

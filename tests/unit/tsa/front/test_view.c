@@ -61,7 +61,7 @@ static void real(void *arg, struct gentime *out)
     *out = (struct gentime){1700000000, 0};
 }
 
-static const struct now_source times = {real, mono_ns, NULL};
+static const struct now_source times = {.real = real, .mono_ns = mono_ns};
 
 static void on_request(void *arg, struct http_slot *slot, const struct http_request *request)
 {

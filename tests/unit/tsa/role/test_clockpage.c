@@ -141,7 +141,7 @@ static void test_what_is_no_record(void **state)
     }
     bad[0].state = CLOCKPAGE_STOP + 1;
     bad[1].leap = CLOCKPAGE_LEAP_UNKNOWN + 1;
-    bad[2].proven = 2;
+    bad[2].proven = CLOCKPAGE_LAB_TIME + 1;
     bad[3].reason = RC_NUM;
     bad[4].bound_ns = -2;
     bad[5].drift_ppb = -1;

@@ -273,14 +273,14 @@ static void test_facts_have_no_padding(void **state)
 
     (void)state;
     memset(&filled, 0xee, sizeof(filled));
-    f->last_time.sec = f->started.sec = 0;
-    f->last_time.nsec = f->started.nsec = 0;
+    f->clock_since.sec = f->last_time.sec = f->started.sec = 0;
+    f->clock_since.nsec = f->last_time.nsec = f->started.nsec = 0;
     chan_out_init(&queue, 4096);
     msg_put_facts(&queue, &filled);
     for (size_t i = FRAME; i < queue.queue.len; i++) {
         num_filled += queue.queue.data[i] == 0xee;
     }
-    assert_int_equal(num_filled, queue.queue.len - FRAME - 2 * sizeof(struct gentime));
+    assert_int_equal(num_filled, queue.queue.len - FRAME - 3 * sizeof(struct gentime));
     chan_out_clear(&queue);
 }
 

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From samples to the record: the one place where the clock role decides. It remembers what no single sample can tell: that the clock was set and not
+ * compared with its reference since, that good samples must come three times after a bad one, that a leap second was announced. No clock, socket or
+ * log here: everything is an argument.
+ *
+ *     bound = source's bound + |change of (REALTIME - MONOTONIC) since the reference was last measured|
+ */
+#ifndef TSA_CLOCK_VERDICT_H
+#define TSA_CLOCK_VERDICT_H
+
+#include "tsa/clock/leaplist.h"
+#include "tsa/clock/timesrc.h"
+
+#define VERDICT_NUM_GOOD 3 /* records, before STOP is left */
+
+struct verdict_rules {
+    int64_t max_step_ns, max_age_ns;
+    int64_t tightest_ns,
+        loosest_ns; /* what of a unit's accuracy is left beside rounding, smallest and largest; INT64_MAX: none declares any */
+    bool wants_opinion; /* servers are configured beside the source */
+    bool
+        smeared; /* and all that is said comes from clocks that smear: a leap second adds a second to the bound for a day to each side */
+    enum clockpage_proof proof;
+};
+
+struct verdict {
+    struct verdict_rules rules;
+    struct clockpage_record last; /* epoch 0: none */
+    int64_t bad_opinion_since;    /* CLOCK_MONOTONIC; 0: it is good */
+};
+
+/* verdict_rules_of reads them from the settings; where lab time is on, proof becomes CLOCKPAGE_LAB_TIME. */
+struct verdict_rules verdict_rules_of(const struct settings *settings, enum clockpage_proof proof);
+
+/* verdict_init goes on from the record that a former process of this boot left in the file (NULL: there is none), so that a restart forgives nothing. */
+void verdict_init(struct verdict *verdict, const struct verdict_rules *rules,
+                  const struct clockpage_record *last);
+
+struct verdict_input {
+    const struct timesrc_sample *sample;
+    const struct timesrc_sample *opinion; /* of the servers beside it; NULL: none are configured */
+    const struct leaplist *leaps;
+};
+
+/* verdict_judge makes the next record. */
+void verdict_judge(struct verdict *verdict, const struct verdict_input *input, struct clockpage_record *out);
+
+#endif
