@@ -216,42 +216,64 @@ static int print_help(const struct command *command)
     return 0;
 }
 
-static int print_commands(const struct command *const *commands, FILE *to)
+static void print_column(const char *left, const char *right, FILE *to)
 {
-    fprintf(to,
-            "tsa: a timestamp authority (RFC 3161 and Authenticode)\n\nusage: tsa COMMAND [OPTION]...\n\n");
-    for (; *commands; commands++) {
-        fprintf(to, "  %-*s  %s\n", HELP_COLUMN, (*commands)->name, (*commands)->summary);
+    fprintf(to, "  %-*s  %s\n", HELP_COLUMN, left, right);
+}
+
+static int print_commands(const struct command *group, FILE *to)
+{
+    const bool is_whole = !*group->name;
+
+    fprintf(to, "%s\n\nusage: tsa %s%sCOMMAND [OPTION]...\n\n", group->summary, group->name,
+            is_whole ? "" : " ");
+    for (const struct command *const *at = group->commands; *at; at++) {
+        print_column((*at)->name, (*at)->summary, to);
     }
-    fprintf(to, "  %-*s  %s\n", HELP_COLUMN, "help [COMMAND]", "print this, or the help of a command");
-    fprintf(to, "  %-*s  %s\n", HELP_COLUMN, "--version", "print the version");
+    if (is_whole) {
+        print_column("help [COMMAND]", "print this, or the help of a command", to);
+        print_column("--version", "print the version", to);
+    }
     return to == stderr ? EX_USAGE : 0;
 }
 
 /* ---- dispatch ---- */
 
-static const struct command *find_command(const struct command *const *commands, const char *name)
+/* What is typed behind the group's name. */
+static const char *own_name(const struct command *command)
 {
-    const char *names[MAX_NAMES + 1] = {"help"};
+    const char *space = strrchr(command->name, ' ');
+
+    return space ? space + 1 : command->name;
+}
+
+static const struct command *find_command(const struct command *group, const char *name)
+{
+    const char *names[MAX_NAMES + 1] = {"help"}, *space = *group->name ? " " : "";
     const char *near;
     size_t num = 1;
 
-    for (; *commands && num < MAX_NAMES; commands++) {
-        if (strcmp((*commands)->name, name) == 0) {
-            return *commands;
+    for (size_t i = 0; group->commands[i] && num < MAX_NAMES; i++) {
+        names[num++] = own_name(group->commands[i]);
+        if (strcmp(names[num - 1], name) == 0) {
+            return group->commands[i];
         }
-        names[num++] = (*commands)->name;
     }
     near = cfg_nearest(name, names);
-    fprintf(stderr, "tsa: there is no command %s%s%s%s\nTry: tsa help\n", name, near ? "; did you mean " : "",
-            near ? near : "", near ? "?" : "");
+    fprintf(stderr, "tsa%s%s: there is no command %s%s%s%s\nTry: tsa help%s%s\n", space, group->name, name,
+            near ? "; did you mean " : "", near ? near : "", near ? "?" : "", space, group->name);
     return NULL;
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
 static bool asks_help(int argc, char **argv)
 {
     for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+        if (is_help(argv[i])) {
             return true;
         }
     }
@@ -260,9 +282,13 @@ static bool asks_help(int argc, char **argv)
 
 static int run_command(const struct command *command, int argc, char **argv)
 {
-    void *options = xcalloc(1, command->size);
+    void *options;
     int code = EX_USAGE;
 
+    if (asks_help(argc, argv)) {
+        return print_help(command);
+    }
+    options = xcalloc(1, command->size);
     if (cmd_parse(command, argc, argv, options)) {
         code = command->run(options);
     }
@@ -271,34 +297,44 @@ static int run_command(const struct command *command, int argc, char **argv)
     return code;
 }
 
-static int help(const struct command *const *commands, int argc, char **argv)
+static int help(const struct command *group, int argc, char **argv)
+{
+    const struct command *command = group;
+
+    for (int i = 0; i < argc && command && command->commands; i++) {
+        command = find_command(command, argv[i]);
+    }
+    return !command ? EX_USAGE : command->commands ? print_commands(command, stdout) : print_help(command);
+}
+
+static int run_group(const struct command *group, int argc, char **argv)
 {
     const struct command *command;
 
     if (argc == 0) {
-        return print_commands(commands, stdout);
+        return print_commands(group, stderr);
     }
-    command = find_command(commands, argv[0]);
-    return command ? print_help(command) : EX_USAGE;
+    if (strcmp(argv[0], "help") == 0 || is_help(argv[0])) {
+        return help(group, argc - 1, argv + 1);
+    }
+    command = find_command(group, argv[0]);
+    if (!command) {
+        return EX_USAGE;
+    }
+    return command->commands ? run_group(command, argc - 1, argv + 1)
+                             : run_command(command, argc - 1, argv + 1);
 }
 
 int cmd_main(const struct command *const *commands, int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : NULL;
-    const struct command *command;
+    const struct command whole = {
+        .name = "",
+        .summary = "tsa: a timestamp authority (RFC 3161 and Authenticode)",
+        .commands = commands,
+    };
 
-    if (!name) {
-        return print_commands(commands, stderr);
-    }
-    if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-        return help(commands, argc - 2, argv + 2);
-    }
-    if (strcmp(name, "--version") == 0) {
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
         return printf("tsa %s\n", TSA_VERSION) < 0;
     }
-    command = find_command(commands, name);
-    if (!command) {
-        return EX_USAGE;
-    }
-    return asks_help(argc - 2, argv + 2) ? print_help(command) : run_command(command, argc - 2, argv + 2);
+    return run_group(&whole, argc > 0 ? argc - 1 : 0, argv + 1);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Subcommands as tables: a command has its options in a table, from which the command line is read and --help is printed. Names that are not
- * known are answered with the nearest one that is.
+ * Subcommands as tables: a command has its options in a table, from which the command line is read and --help is printed; or it is a group, and
+ * has commands of its own ("tsa clock status"). Names that are not known are answered with the nearest one that is.
  */
 #ifndef TSA_CMD_CMD_H
 #define TSA_CMD_CMD_H
@@ -28,16 +28,17 @@ struct cmd_option {
 };
 
 struct command {
-    const char *name;
-    const char *summary;              /* one line */
-    const char *about;                /* paragraphs of --help; NULL = none */
-    const struct cmd_option *options; /* up to a NULL name */
-    size_t size;                      /* of the struct of options */
-    int (*run)(void *options);        /* the exit code */
+    const char *name;                      /* of a group's command both words: "clock status" */
+    const char *summary;                   /* one line */
+    const char *about;                     /* paragraphs of --help; NULL = none */
+    const struct command *const *commands; /* a group's, up to NULL; then it has nothing of what follows */
+    const struct cmd_option *options;      /* up to a NULL name */
+    size_t size;                           /* of the struct of options */
+    int (*run)(void *options);             /* the exit code */
 };
 
 /* One each, in the file of its name. */
-extern const struct command cmd_lab, cmd_run, cmd_check, cmd_status, cmd_reload;
+extern const struct command cmd_lab, cmd_run, cmd_check, cmd_clock, cmd_status, cmd_reload;
 
 /* cmd_main runs the command that argv (with the program's name first) asks for, also help and --version, and returns the exit code; 64 for what
  * can not be understood, told on standard error. commands ends with NULL. */

@@ -50,7 +50,14 @@ static const struct cmd_option options[] = {
 
 static const struct command command = {
     .name = "sample", .summary = "A sample.", .options = options, .size = sizeof(struct sample), .run = run};
-static const struct command *const commands[] = {&command, NULL};
+static const struct command inner = {.name = "group inner",
+                                     .summary = "An inner one.",
+                                     .options = options,
+                                     .size = sizeof(struct sample),
+                                     .run = run};
+static const struct command *const group_commands[] = {&inner, NULL};
+static const struct command group = {.name = "group", .summary = "Several.", .commands = group_commands};
+static const struct command *const commands[] = {&command, &group, NULL};
 
 /* Runs a command line; what it prints on the descriptor (1 or 2) goes to out. */
 static int run_line(const char *line, int fd, char *out, size_t out_size)
@@ -91,6 +98,8 @@ static void test_good(void **state)
         {"sample -l -c f", 7},
         {"sample --loud --config f", 7},
         {"sample -c f --listen a", 0},
+        {"group inner -c f", 0},
+        {"group inner --loud --config=f", 7},
     };
 
     (void)state;
@@ -138,6 +147,14 @@ static void test_wrong(void **state)
         {"sample -c f -", "this is not understood: -"},
         {"sample -c f -c g", "given twice"},
         {"help smaple", "did you mean sample?"},
+        {"group", "usage: tsa group COMMAND"},
+        {"group iner", "tsa group: there is no command iner; did you mean inner?\nTry: tsa help group\n"},
+        {"group sample", "tsa group: there is no command sample"},
+        {"inner", "tsa: there is no command inner"},
+        {"help group iner", "did you mean inner?"},
+        {"group inner",
+         "tsa group inner: this option is needed: --config FILE\nTry: tsa group inner --help\n"},
+        {"group -c f", "there is no command -c"},
     };
 
     (void)state;
@@ -165,17 +182,36 @@ static void test_help(void **state)
     }
     assert_int_equal(run_line("help", STDOUT_FILENO, out, sizeof(out)), 0);
     assert_non_null(strstr(out, "A sample."));
+    assert_non_null(strstr(out, "  group                     Several.\n"));
+    assert_non_null(strstr(out, "--version"));
     assert_int_equal(run_line("--version", STDOUT_FILENO, out, sizeof(out)), 0);
     assert_string_equal(out, "tsa " TSA_VERSION "\n");
+}
+
+static void test_help_of_a_group(void **state)
+{
+    static const char *const whole[] = {"help group", "group --help", "group help", "group -h"};
+    static const char *const one[] = {"help group inner", "group help inner", "group inner --help"};
+    char out[2000];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+        assert_int_equal(run_line(whole[i], STDOUT_FILENO, out, sizeof(out)), 0);
+        assert_ptr_equal(strstr(out, "Several.\n\nusage: tsa group COMMAND [OPTION]...\n\n"), out);
+        assert_non_null(strstr(out, "  group inner               An inner one.\n"));
+        assert_null(strstr(out, "--version"));
+    }
+    for (size_t i = 0; i < sizeof(one) / sizeof(one[0]); i++) {
+        assert_int_equal(run_line(one[i], STDOUT_FILENO, out, sizeof(out)), 0);
+        assert_ptr_equal(strstr(out, "usage: tsa group inner --config FILE [--loud]"), out);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_wrong),
-        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_good), cmocka_unit_test(test_values),          cmocka_unit_test(test_wrong),
+        cmocka_unit_test(test_help), cmocka_unit_test(test_help_of_a_group),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
