@@ -7,11 +7,13 @@
 #define TSA_PARENT_PARENT_H
 
 #include "tsa/parent/listeners.h"
+#include "tsa/role/labtime.h"
 #include "tsa/role/settings.h"
 
 struct parent_options {
     const char *config;               /* path of the configuration */
     const struct cfg_strings *listen; /* addresses instead of the configuration's; NULL or empty: none */
+    const struct labtime *lab_time;   /* for test labs only: what the clock shows; NULL: the truth */
     void (*on_ready)(void *arg,
                      const struct listeners *listeners); /* once, when requests are answered; or NULL */
     void *arg;
