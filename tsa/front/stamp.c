@@ -140,6 +140,7 @@ static void wait_end(struct stamp_desk *desk, struct stamp *stamp, const struct 
         .unit = &desk->units[stamp->msg.unit],
         .kind = stamp->msg.kind,
         .rc = stamped->rc,
+        .why = stamped->why,
         .reply = stamped->reply,
         .serial = stamped->serial,
         .record = stamped->record,

@@ -72,7 +72,8 @@ static struct http_reply say_come_again(struct stamp_answer *a, const struct sta
 
 static const char *sentence_of(struct stamp_answer *a, const struct stamp_verdict *v)
 {
-    return v->sentence ? v->sentence : unit_describe_refusal(v->unit, v->rc, a->sentence, sizeof a->sentence);
+    return v->sentence ? v->sentence
+                       : unit_describe_refusal(v->unit, v->rc, v->why, a->sentence, sizeof a->sentence);
 }
 
 static struct http_reply answer_rfc3161(struct stamp_answer *a, const struct stamp_verdict *v)

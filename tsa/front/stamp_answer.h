@@ -21,6 +21,7 @@ struct stamp_verdict {
     unsigned kind; /* enum msg_kind */
     enum rc rc;
     const char *sentence; /* NULL: the reason's own */
+    struct bytes why;     /* what the reason is about, of the issuer; borrowed */
     struct bytes reply;   /* with RC_OK, as the issuer gave it */
     struct bytes serial;  /* with RC_OK; for the access log, as the next one */
     uint64_t record;

@@ -285,13 +285,15 @@ static const struct {
     {RC_OVERLOADED, put_later},        {RC_ISSUER_GONE, put_later},
 };
 
-char *unit_describe_refusal(const struct unit *unit, enum rc rc, char *out, size_t out_size)
+char *unit_describe_refusal(const struct unit *unit, enum rc rc, struct bytes why, char *out, size_t out_size)
 {
     char storage[1024];
     struct wbuf w;
 
     wbuf_init_fixed(&w, storage, sizeof(storage));
     wbuf_put_text(&w, rc_text(rc));
+    wbuf_put_text(&w, why.len ? ": " : "");
+    wbuf_put(&w, why);
     for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++) {
         if (advice[i].rc == rc) {
             advice[i].put(unit, &w);

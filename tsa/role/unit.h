@@ -42,7 +42,9 @@ struct gentime unit_key_end(const struct unit *unit);
  * place for front and issuer. RC_UNIT_PROTOCOL, RC_TSP_DIGEST_REFUSED, RC_TSP_POLICY, ... */
 enum rc unit_accepts(const struct unit *unit, const struct tsp_request *request) MUST_CHECK;
 
-/* unit_describe_refusal writes the sentence that tells a user what to change ("... this unit takes sha256, sha384, sha512"). */
-char *unit_describe_refusal(const struct unit *unit, enum rc rc, char *out, size_t out_size);
+/* unit_describe_refusal writes the sentence that tells a user what to change ("... this unit takes sha256, sha384, sha512"). why is what the
+ * reason is about, as in struct msg_stamped; empty = nothing beyond it. */
+char *unit_describe_refusal(const struct unit *unit, enum rc rc, struct bytes why, char *out,
+                            size_t out_size);
 
 #endif

@@ -217,19 +217,27 @@ static void test_sentences(void **state)
     (void)state;
     assert_int_equal(init_with(&t.tsa, &t.ca, NULL), RC_OK);
     assert_non_null(
-        strstr(unit_describe_refusal(&t.unit, RC_TSP_DIGEST_REFUSED, text, sizeof(text)), "sha256, sha512"));
+        strstr(unit_describe_refusal(&t.unit, RC_TSP_DIGEST_REFUSED, BYTES_NONE, text, sizeof(text)),
+               "sha256, sha512"));
     assert_null(strstr(text, "sha384"));
-    assert_non_null(strstr(unit_describe_refusal(&t.unit, RC_TSP_POLICY, text, sizeof(text)),
+    assert_non_null(strstr(unit_describe_refusal(&t.unit, RC_TSP_POLICY, BYTES_NONE, text, sizeof(text)),
                            "1.3.6.1.4.1.32473.1, 2.999.1"));
-    assert_non_null(strstr(unit_describe_refusal(&t.unit, RC_UNIT_PROTOCOL, text, sizeof(text)), "/tr"));
-    t.settings.protocols = SETTINGS_AUTHENTICODE;
     assert_non_null(
-        strstr(unit_describe_refusal(&t.unit, RC_UNIT_PROTOCOL, text, sizeof(text)), "Authenticode"));
+        strstr(unit_describe_refusal(&t.unit, RC_UNIT_PROTOCOL, BYTES_NONE, text, sizeof(text)), "/tr"));
+    t.settings.protocols = SETTINGS_AUTHENTICODE;
+    assert_non_null(strstr(unit_describe_refusal(&t.unit, RC_UNIT_PROTOCOL, BYTES_NONE, text, sizeof(text)),
+                           "Authenticode"));
     for (int rc = RC_OK; rc < RC_NUM; rc++) {
-        assert_true(strncmp(unit_describe_refusal(&t.unit, (enum rc)rc, text, sizeof(text)),
+        assert_true(strncmp(unit_describe_refusal(&t.unit, (enum rc)rc, BYTES_NONE, text, sizeof(text)),
                             rc_text((enum rc)rc), strlen(rc_text((enum rc)rc))) == 0);
     }
-    assert_string_equal(unit_describe_refusal(&t.unit, RC_OVERLOADED, text, 4), "too");
+    assert_string_equal(unit_describe_refusal(&t.unit, RC_OVERLOADED, BYTES_NONE, text, 4), "too");
+    assert_string_equal(
+        unit_describe_refusal(&t.unit, RC_CLOCK_STEPPED, bytes_str("it jumped by 50 ms"), text, sizeof(text)),
+        "the clock was set: it jumped by 50 ms; try again later");
+    assert_string_equal(
+        unit_describe_refusal(&t.unit, RC_KEY_USE_OVER, bytes_str("since May"), text, sizeof(text)),
+        "the private key was in use for as long as it may be: since May");
 }
 
 static int setup(void **state)
