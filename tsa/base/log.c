@@ -188,7 +188,7 @@ static void put_pair(struct line *line, const char *name, const char *value)
 /* Milliseconds in three digits always, so that the columns of a log stand. */
 static void put_time(struct line *line)
 {
-    const struct gentime now = gentime_round(now_real(), 3);
+    const struct gentime now = gentime_round(now_machine(), 3);
     char seconds[GENTIME_TEXT_MAX], time[GENTIME_TEXT_MAX + 8];
     size_t len;
 

@@ -8,11 +8,20 @@
 
 #include "tsa/wire/gentime.h"
 
-struct gentime now_real(void); /* CLOCK_REALTIME */
+#define NOW_PROGRAM_BORN INT64_C(1767225600) /* 2026-01-01: no honest clock shows less */
+
+struct gentime now_real(void); /* CLOCK_REALTIME, or what is shown in its place (now_show) */
 int64_t now_mono_ns(void);     /* CLOCK_MONOTONIC, nanoseconds */
 int64_t now_raw_ns(void);      /* CLOCK_MONOTONIC_RAW, nanoseconds: what nobody can slew */
 
-/* now_set_source puts another clock behind them, for tests and for fenced lab time; a call that is NULL stays the machine's. NULL restores all. */
+/* now_machine is CLOCK_REALTIME whatever is shown: for the log, for files that are made, and to see that the clock was set (a lab's clock that stands still
+ * would move against the monotonic one all the time). */
+struct gentime now_machine(void);
+
+/* now_show lets now_real show another time than the machine's, for fenced lab time; NULL ends that. Call before threads. */
+void now_show(struct gentime (*show)(void));
+
+/* now_set_source puts another clock behind all of them, for tests; a call that is NULL stays the machine's. NULL restores all. */
 struct now_source {
     void (*real)(void *arg, struct gentime *out);
     int64_t (*mono_ns)(void *arg);

@@ -25,7 +25,8 @@ struct unit {
     size_t num_policies;
     struct bytes tsa_name; /* GeneralName with tag; empty unless the unit names itself */
     struct tsp_accuracy accuracy;
-    bool is_lab; /* the lab authority's policy stands in the certificate */
+    bool is_lab;   /* the lab authority's policy stands in the certificate */
+    bool lab_time; /* it works under fenced lab time: what it makes says so */
 };
 
 /* unit_init prepares from settings and the texts of chain and root files (root may be empty). RC_CERT_*,

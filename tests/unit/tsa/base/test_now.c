@@ -49,11 +49,34 @@ static void a_simulated_clock_takes_their_place(void **state)
     assert_true(now_real().sec > 1700000000);
 }
 
+static struct gentime shown_time(void)
+{
+    return (struct gentime){.sec = 77};
+}
+
+static void a_shown_time_leaves_the_machines_alone(void **state)
+{
+    int64_t when = 1234567890;
+    const struct now_source source = {.real = simulated_real, .arg = &when};
+    (void)state;
+
+    now_show(shown_time);
+    assert_int_equal(now_real().sec, 77);
+    assert_true(now_machine().sec > NOW_PROGRAM_BORN);
+    now_set_source(&source);
+    assert_int_equal(now_real().sec, 77);
+    assert_int_equal(now_machine().sec, 1234567890);
+    now_show(NULL);
+    assert_int_equal(now_real().sec, 1234567890);
+    now_set_source(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_machines_clocks_are_read),
         cmocka_unit_test(a_simulated_clock_takes_their_place),
+        cmocka_unit_test(a_shown_time_leaves_the_machines_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
