@@ -14,6 +14,7 @@
 #include "tsa/front/front_proc.h"
 #include "tsa/issuer/issuer_proc.h"
 #include "tsa/issuer/issuer_trial.h"
+#include "tsa/parent/resolve_proc.h"
 #include "tsa/role/inherit.h"
 #include "tsa/role/jail.h"
 
@@ -28,6 +29,7 @@ static const struct {
     {"@trial", "tsa-trial", issuer_trial_main},
     {"@clock", "tsa-clock", clock_proc_main},
     {"@front", "tsa-front", front_proc_main},
+    {"@resolve", "tsa-resolve", resolve_proc_main},
 };
 
 static int role_main(int argc, char **argv)

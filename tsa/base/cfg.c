@@ -420,6 +420,42 @@ char *cfg_read_text(const char *path, struct cfg_errors *errors)
     return whole;
 }
 
+static char *find_setting(const struct cfg_scan *scan, const char *setting)
+{
+    const config_setting_t *found;
+    char *out = NULL;
+    config_t tree;
+
+    config_init(&tree);
+    if (config_read_string(&tree, (const char *)scan->text.data) &&
+        (found = config_lookup(&tree, setting)) != NULL) {
+        unsigned line;
+        const char *name = cfg_scan_where(scan, config_setting_source_line(found), &line);
+
+        out = xasprintf("%s:%u", name, line);
+    }
+    config_destroy(&tree);
+    return out;
+}
+
+char *cfg_where(const char *path, const char *setting)
+{
+    struct cfg_errors errors = {0};
+    struct cfg_scan scan = {0};
+    struct wbuf text;
+    char *out = NULL;
+
+    wbuf_init(&text, CFG_SCAN_MAX_FILE + 1);
+    if (read_file(path, &text, &errors) == RC_OK &&
+        cfg_scan(path, (const char *)text.data, &scan, &errors) == RC_OK) {
+        out = find_setting(&scan, setting);
+    }
+    cfg_errors_clear(&errors);
+    cfg_scan_clear(&scan);
+    wbuf_clear(&text);
+    return out ? out : xstrdup(path);
+}
+
 static void clear_groups(const struct cfg_field *field, struct cfg_groups *groups)
 {
     for (size_t i = 0; i < groups->num; i++) {

@@ -76,6 +76,10 @@ char *cfg_read_text(const char *path, struct cfg_errors *errors);
 
 void cfg_clear(const struct cfg_field *fields, void *out);
 
+/* cfg_where tells where a setting ("clock.servers") stands, "tsa.conf:12", for complaints about what it names; the file alone where it stands nowhere, or
+ * can not be read. Heap. */
+char *cfg_where(const char *path, const char *setting);
+
 void cfg_errors_add(struct cfg_errors *errors, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cfg_errors_clear(struct cfg_errors *errors);
 
