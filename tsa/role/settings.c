@@ -182,6 +182,7 @@ static const struct cfg_field server_fields[] = {
      .offset = offsetof(struct settings_server, address),
      .required = true,
      .check = settings_check_server,
+     .cross = settings_cross_server_address,
      .help = "A name, which is resolved at start and at each reload, or an address; with :PORT where it is "
              "not 123."},
     {.name = "smeared",
@@ -201,13 +202,12 @@ static const struct cfg_field clock_fields[] = {
      .words = clock_words,
      .cross = settings_cross_clock_source,
      .help = "What proves the time: chrony (asked on its command port), kernel (what the host's time service "
-             "has told it), sntp (servers below, alone); "
-             "system: the host's clock is trusted without proof, which is told in the log, in status and on "
-             "the page."},
+             "has told it), sntp (servers below, alone); system: the host's clock is trusted without proof, "
+             "which is told in the log, in status and on the page."},
     {.name = "chrony",
      .type = CFG_STRING,
      .offset = AT(clock.chrony) - AT(clock),
-     .preset = "\"127.0.0.1:323\"",
+     .preset = "\"" SETTINGS_CHRONY "\"",
      .check = settings_check_chrony,
      .help = "Command port of this machine's chronyd."},
     {.name = "servers",
@@ -217,8 +217,7 @@ static const struct cfg_field clock_fields[] = {
      .size = sizeof(struct settings_server),
      .cross = settings_cross_servers,
      .help = "Time servers of several operators, asked by SNTP: the source, or beside chrony and kernel a "
-             "second opinion, so choose others than those have. "
-             "A majority must agree."},
+             "second opinion, so choose others than those have. A majority must agree."},
     {.name = "poll",
      .type = CFG_DURATION,
      .offset = AT(clock.poll) - AT(clock),
@@ -453,6 +452,7 @@ static const struct cfg_field unit_fields[] = {
      .preset = "\"0 s\"",
      .min = 0,
      .max = HOUR,
+     .cross = settings_cross_accuracy,
      .help = "Accuracy that tokens declare; 0: they declare none."},
     {.name = "time_digits",
      .type = CFG_INT,

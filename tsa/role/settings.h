@@ -11,6 +11,7 @@
 #include "tsa/wire/digest.h"
 
 #define SETTINGS_MAX_UNITS 64
+#define SETTINGS_CHRONY    "127.0.0.1:323" /* where chronyd is asked, unless it is said otherwise */
 
 enum settings_protocol {
     SETTINGS_RFC3161 = 1u << 0,

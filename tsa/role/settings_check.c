@@ -375,25 +375,50 @@ const char *settings_cross_clock_source(const void *whole, const void *value)
                : NULL;
 }
 
-static const char *check_smear(const struct settings *settings)
+/* The first of them that is the same; NULL when there is none. */
+static const struct settings_server *find_before(const struct settings *settings,
+                                                 const struct settings_server *server)
 {
-    const bool smeared = settings_server(settings, 0)->smeared;
-    struct timeserver server;
+    struct timeserver one, other;
     const char *why;
 
-    for (size_t i = 0; i < settings->clock.servers.num; i++) {
-        const struct settings_server *one = settings_server(settings, i);
-
-        if (one->smeared != smeared) {
-            return "servers that smear leap seconds and servers that do not are mixed: around a leap second "
-                   "they "
-                   "differ by up to a second; keep to one kind";
+    if (timeserver_parse(server->address, TIMESERVER_PORT, &one, &why) != RC_OK) {
+        return NULL;
+    }
+    for (const struct settings_server *at = settings_server(settings, 0); at != server; at++) {
+        if (timeserver_parse(at->address, TIMESERVER_PORT, &other, &why) == RC_OK &&
+            timeserver_equal(&one, &other)) {
+            return at;
         }
-        if (!smeared && timeserver_parse(one->address, TIMESERVER_PORT, &server, &why) == RC_OK &&
-            timeserver_is_smeared(server.host)) {
-            return "one of them is known to smear leap seconds (Google's, Amazon's and Meta's do): mark it "
-                   "with smeared = "
-                   "true, and all others too, or take another";
+    }
+    return NULL;
+}
+
+const char *settings_cross_server_address(const void *whole, const void *value)
+{
+    const struct settings_server *server =
+        (const void *)((const char *)value - offsetof(struct settings_server, address));
+    struct timeserver parsed;
+    const char *why;
+
+    if (find_before(whole, server)) {
+        return tell_which(server->address, "it stands there twice, and would be counted twice");
+    }
+    if (!server->smeared && timeserver_parse(server->address, TIMESERVER_PORT, &parsed, &why) == RC_OK &&
+        timeserver_is_smeared(parsed.host)) {
+        return tell_which(server->address,
+                          "it is known to smear leap seconds, as Google's, Amazon's and Meta's servers do: "
+                          "mark it with smeared = true, and all others too, or take another");
+    }
+    return NULL;
+}
+
+static const char *check_smear(const struct settings *settings)
+{
+    for (size_t i = 1; i < settings->clock.servers.num; i++) {
+        if (settings_server(settings, i)->smeared != settings_server(settings, 0)->smeared) {
+            return "servers that smear leap seconds and servers that do not are mixed: around a leap second "
+                   "they differ by up to a second; keep to one kind";
         }
     }
     return NULL;
@@ -414,10 +439,35 @@ const char *settings_cross_servers(const void *whole, const void *value)
     }
     if (settings->clock.source == SETTINGS_CLOCK_SYSTEM) {
         return "with clock.source = \"system\" nobody asks them; take \"sntp\", or \"chrony\" or \"kernel\" "
-               "with these as a "
-               "second opinion";
+               "with these as a second opinion";
     }
     return check_smear(settings);
+}
+
+/* ---- what a unit says of its times ---- */
+
+#define HALF_SECOND_NS INT64_C(500000000)
+
+/* genTime is rounded to the nearest that it can be written as: nothing is proven that is not wider than this. */
+const char *settings_cross_accuracy(const void *whole, const void *value)
+{
+    const struct settings_unit *unit =
+        (const void *)((const char *)value - offsetof(struct settings_unit, accuracy));
+    static char told[200];
+    int64_t rounding = HALF_SECOND_NS;
+
+    (void)whole;
+    for (int64_t i = 0; i < unit->time_digits; i++) {
+        rounding /= 10;
+    }
+    if (unit->accuracy == 0 || unit->accuracy > rounding) {
+        return NULL;
+    }
+    (void)snprintf(told, sizeof(told),
+                   "with time_digits = %d the times are rounded by up to %.4g ms already, so that no token "
+                   "could ever be issued: declare more, or set more `time_digits'",
+                   (int)unit->time_digits, (double)rounding / 1e6);
+    return told;
 }
 
 const char *settings_cross_ordering(const void *whole, const void *value)

@@ -26,6 +26,8 @@ const char *settings_cross_tls_key(const void *whole, const void *value);
 const char *settings_cross_tls_client_ca(const void *whole, const void *value);
 const char *settings_cross_clock_source(const void *whole, const void *value);
 const char *settings_cross_servers(const void *whole, const void *value);
+const char *settings_cross_server_address(const void *whole, const void *value);
+const char *settings_cross_accuracy(const void *whole, const void *value);
 const char *settings_cross_ordering(const void *whole, const void *value);
 const char *settings_cross_metrics_listen(const void *whole, const void *value);
 const char *settings_cross_client_certificate(const void *whole, const void *value);

@@ -10,24 +10,50 @@
 #include <string.h>
 #include <strings.h>
 
-#define HOST_MAX (sizeof(((struct timeserver *)0)->host) - 1)
+#define HOST_MAX  (sizeof(((struct timeserver *)0)->host) - 1)
+#define LABEL_MAX 63
 
 /* What their operators say of them; nobody else's smear can be known but from its operator. */
 static const char *const smeared[] = {
     "time.google.com",    "time1.google.com",   "time2.google.com",   "time3.google.com",
-    "time4.google.com",   "time.android.com",   "time.aws.com",       "169.254.169.123",
+    "time4.google.com",   "216.239.35.0",       "216.239.35.4",       "216.239.35.8",
+    "216.239.35.12",      "2001:4860:4806::",   "2001:4860:4806:4::", "2001:4860:4806:8::",
+    "2001:4860:4806:c::", "time.android.com",   "time.aws.com",       "169.254.169.123",
     "fd00:ec2::123",      "time.facebook.com",  "time1.facebook.com", "time2.facebook.com",
     "time3.facebook.com", "time4.facebook.com", "time5.facebook.com",
 };
 
+/* An address has several spellings; a name may end with a dot, and its letters may be large or small. */
+static bool is_same_host(const char *a, const char *b)
+{
+    const size_t len = strlen(a), other_len = strlen(b);
+    struct in6_addr one, other;
+    struct in_addr four, other_four;
+
+    if (inet_pton(AF_INET6, a, &one) == 1) {
+        return inet_pton(AF_INET6, b, &other) == 1 && memcmp(&one, &other, sizeof(one)) == 0;
+    }
+    if (inet_pton(AF_INET, a, &four) == 1) {
+        return inet_pton(AF_INET, b, &other_four) == 1 && four.s_addr == other_four.s_addr;
+    }
+    return strcasecmp(a, b) == 0 ||
+           (len == other_len + 1 && a[other_len] == '.' && strncasecmp(a, b, other_len) == 0) ||
+           (other_len == len + 1 && b[len] == '.' && strncasecmp(a, b, len) == 0);
+}
+
 bool timeserver_is_smeared(const char *host)
 {
     for (size_t i = 0; i < sizeof(smeared) / sizeof(smeared[0]); i++) {
-        if (strcasecmp(smeared[i], host) == 0) {
+        if (is_same_host(smeared[i], host)) {
             return true;
         }
     }
     return false;
+}
+
+bool timeserver_equal(const struct timeserver *a, const struct timeserver *b)
+{
+    return a->port == b->port && is_same_host(a->host, b->host);
 }
 
 static bool parse_port(const char *text, uint16_t *out)
@@ -42,11 +68,25 @@ static bool parse_port(const char *text, uint16_t *out)
     return i > 0 && text[i] == 0 && port > 0 && port <= UINT16_MAX;
 }
 
+/* RFC 1123 2.1: labels of letters, digits and hyphens; the last one is no number, or the name would be an address with a mistake. */
 static bool is_name(const char *host)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+    bool is_numeric = true;
 
-    return *host && strspn(host, letters) == strlen(host) && *host != '-' && *host != '.';
+    while (*host) {
+        const size_t len = strspn(host, letters);
+
+        if (len == 0 || len > LABEL_MAX || host[0] == '-' || host[len - 1] == '-') {
+            return false;
+        }
+        is_numeric = strspn(host, "0123456789") == len;
+        host += len;
+        if (*host && *host++ != '.') {
+            return false;
+        }
+    }
+    return !is_numeric;
 }
 
 static bool is_number(const char *host)
@@ -54,6 +94,21 @@ static bool is_number(const char *host)
     struct in6_addr any;
 
     return inet_pton(AF_INET, host, &any) == 1 || inet_pton(AF_INET6, host, &any) == 1;
+}
+
+/* Nobody in particular, or many: none that could be asked, and checked by its address. */
+static bool is_one_host(const char *host)
+{
+    struct in6_addr six;
+    struct in_addr four;
+
+    if (inet_pton(AF_INET, host, &four) == 1) {
+        const uint32_t address = ntohl(four.s_addr);
+
+        return address >> 24 != 0 && address >> 28 < 14; /* 0.0.0.0/8, 224.0.0.0/4, 240.0.0.0/4 */
+    }
+    return inet_pton(AF_INET6, host, &six) != 1 ||
+           (!IN6_IS_ADDR_UNSPECIFIED(&six) && !IN6_IS_ADDR_MULTICAST(&six));
 }
 
 /* Where the host ends and where a port begins (NULL: none). False for brackets that do not close. */
@@ -91,7 +146,11 @@ enum rc timeserver_parse(const char *text, uint16_t port, struct timeserver *out
     }
     memcpy(out->host, host, len);
     out->is_number = is_number(out->host);
-    if (!out->is_number && (*text == '[' || !is_name(out->host))) {
+    if (*text == '[' ? !strchr(out->host, ':') || !out->is_number : !out->is_number && !is_name(out->host)) {
+        return RC_CONFIG;
+    }
+    if (!is_one_host(out->host)) {
+        *out_why = "this address is not the one of a server";
         return RC_CONFIG;
     }
     if (port_text && !parse_port(port_text, &out->port)) {

@@ -22,6 +22,9 @@ struct timeserver {
 enum rc timeserver_parse(const char *text, uint16_t port, struct timeserver *out,
                          const char **out_why) MUST_CHECK;
 
+/* timeserver_equal tells whether both are the same host and port, however they are written; names are not resolved. */
+bool timeserver_equal(const struct timeserver *a, const struct timeserver *b);
+
 /* timeserver_is_smeared tells whether this host is known to spread leap seconds over hours (Google's, Amazon's, Meta's). */
 bool timeserver_is_smeared(const char *host);
 

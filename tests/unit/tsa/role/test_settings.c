@@ -370,6 +370,154 @@ static void test_refused_together(void **state)
     expect_refused(cases, sizeof(cases) / sizeof(cases[0]));
 }
 
+static void test_clock_defaults(void **state)
+{
+    struct settings s;
+    struct cfg_errors errors = {0};
+
+    (void)state;
+    assert_int_equal(parse("", "", "", &s, &errors), RC_OK);
+    assert_int_equal(s.clock.source, SETTINGS_CLOCK_SYSTEM);
+    assert_string_equal(s.clock.chrony, SETTINGS_CHRONY);
+    assert_int_equal(s.clock.servers.num, 0);
+    assert_int_equal(s.clock.poll, 64000000000);
+    assert_int_equal(s.clock.max_step, 5000000);
+    assert_int_equal(s.clock.max_age, 3600000000000);
+    assert_int_equal(s.clock.drift_ppm, 250);
+    assert_string_equal(s.clock.leap_list, "/usr/share/zoneinfo/leap-seconds.list");
+    assert_string_equal(s.clock.file, "");
+    assert_int_equal(settings_unit(&s, 0)->key_months, 0);
+    settings_clear(&s);
+}
+
+static void test_clock_taken(void **state)
+{
+    struct settings s;
+    struct cfg_errors errors = {0};
+
+    (void)state;
+    assert_int_equal(
+        parse("clock = { source = \"chrony\"; chrony = \"[::1]:1323\"; poll = \"1 s\"; max_step = \"1 ms\";"
+              " max_age = \"10 s\"; drift = 1; leap_list = \"leaps\"; file = \"run/clock\";"
+              " servers = ( { address = \"192.0.2.1\"; }, { address = \"192.0.2.1:1123\"; },"
+              " { address = \"time.example.org\"; } ); };",
+              "key_months = 15; ordering = true; time_digits = 3; accuracy = \"1 ms\";", "", &s, &errors),
+        RC_OK);
+    assert_int_equal(s.clock.source, SETTINGS_CLOCK_CHRONY);
+    assert_string_equal(s.clock.chrony, "[::1]:1323");
+    assert_int_equal(s.clock.servers.num, 3);
+    assert_string_equal(settings_server(&s, 1)->address, "192.0.2.1:1123");
+    assert_false(settings_server(&s, 2)->smeared);
+    assert_string_equal(s.clock.leap_list, "dir/leaps");
+    assert_string_equal(s.clock.file, "dir/run/clock");
+    assert_int_equal(settings_unit(&s, 0)->key_months, 15);
+    settings_clear(&s);
+    /* All of them smear: that is a choice. */
+    assert_int_equal(parse("clock = { source = \"sntp\"; leap_list = \"\"; servers = ("
+                           " { address = \"time1.google.com\"; smeared = true; },"
+                           " { address = \"time2.google.com\"; smeared = true; },"
+                           " { address = \"a.example\"; smeared = true; } ); };",
+                           "", "", &s, &errors),
+                     RC_OK);
+    assert_true(settings_server(&s, 2)->smeared);
+    assert_string_equal(s.clock.leap_list, "");
+    settings_clear(&s);
+}
+
+#define SERVER(address) "{ address = \"" address "\"; }"
+#define THREE           SERVER("192.0.2.1") "," SERVER("192.0.2.2") "," SERVER("192.0.2.3")
+
+static void test_refused_clock(void **state)
+{
+    static const struct refused cases[] = {
+        {"clock = {\nsource = \"sntp\"; };", "", "", "dir/tsa.conf:2: `clock.source'", "at least three"},
+        {"clock = {\nservers = ( " THREE " ); };", "", "", "dir/tsa.conf:2: `clock.servers'",
+         "\"system\" nobody asks them"},
+        {"clock = { source = \"system\";\nservers = ( " THREE " ); };", "", "",
+         "dir/tsa.conf:2: `clock.servers'", "nobody asks them"},
+        {"clock = { source = \"sntp\";\nservers = ( " SERVER("a.b") "," SERVER("c.d") " ); };", "", "",
+         "dir/tsa.conf:2: `clock.servers'", "3 to 16 servers"},
+        {"clock = { source = \"sntp\"; servers = (\n" THREE ",\n" SERVER("192.0.2.2:123") " ); };", "", "",
+         "dir/tsa.conf:3: `clock.servers[3].address'", "\"192.0.2.2:123\": it stands there twice"},
+        {"clock = { source = \"sntp\"; servers = ( " SERVER("2001:db8::1") "," SERVER(
+             "[2001:db8:0::1]:123") ",\n" SERVER("a.b") " ); };",
+         "", "", "dir/tsa.conf:1: `clock.servers[1].address'", "twice"},
+        {"clock = { source = \"sntp\"; servers = ( " THREE ",\n" SERVER("Time1.Google.com.") " ); };", "", "",
+         "dir/tsa.conf:2: `clock.servers[3].address'", "known to smear"},
+        {"clock = { source = \"kernel\";\nservers = ( " THREE
+         ",{ address = \"192.0.2.4\"; smeared = true; } ); };",
+         "", "", "dir/tsa.conf:2: `clock.servers'", "are mixed"},
+        {"clock = { source = \"sntp\"; servers = (\n" THREE ",\n" SERVER("time example") " ); };", "", "",
+         "dir/tsa.conf:3: `clock.servers[3].address'", "is a name or an address"},
+        {"clock = { source = \"sntp\"; servers = ( " THREE ", { address = \"a.b\"; smered = true; } ); };",
+         "", "", "dir/tsa.conf:1:", "did you mean `smeared'"},
+        {"clock = { chrony = \"192.0.2.1:323\"; };", "", "", "dir/tsa.conf:1: `clock.chrony'",
+         "nobody else's chronyd"},
+        {"clock = { chrony = \"localhost\"; };", "", "", "dir/tsa.conf:1: `clock.chrony'",
+         "address of this machine"},
+        {"clock = { chrony = \"127.0.0.1:0\"; };", "", "", "dir/tsa.conf:1: `clock.chrony'",
+         "address of this machine"},
+        {"clock = { poll = \"0 s\"; };", "", "", "dir/tsa.conf:1: `clock.poll'", "between"},
+        {"clock = { max_step = \"2 s\"; };", "", "", "dir/tsa.conf:1: `clock.max_step'", "between"},
+        {"clock = { max_age = \"2 d\"; };", "", "", "dir/tsa.conf:1: `clock.max_age'", "between"},
+        {"clock = { drift = 0; };", "", "", "dir/tsa.conf:1: `clock.drift'", "between 1 and 5000"},
+        {"clock = { source = \"chronyd\"; };", "", "", "dir/tsa.conf:1:", "did you mean \"chrony\""},
+    };
+
+    (void)state;
+    expect_refused(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+static void test_sixteen_servers(void **state)
+{
+    (void)state;
+    for (int num = 16; num <= 17; num++) {
+        struct settings s;
+        struct cfg_errors errors = {0};
+        char list[1000] = "", *head;
+
+        for (int i = 0; i < num; i++) {
+            (void)snprintf(list + strlen(list), sizeof(list) - strlen(list),
+                           "%s{ address = \"192.0.2.%d\"; }", i ? "," : "", i);
+        }
+        head = xasprintf("clock = { source = \"sntp\"; servers = ( %s ); };", list);
+        assert_int_equal(parse(head, "", "", &s, &errors), num == 16 ? RC_OK : RC_CONFIG);
+        assert_int_equal(errors.num, num - 16);
+        settings_clear(&s);
+        cfg_errors_clear(&errors);
+        free(head);
+    }
+}
+
+static void test_refused_times(void **state)
+{
+    static const struct refused cases[] = {
+        {"", "ordering = true;", "", "dir/tsa.conf:2: `units[0].ordering'", "`time_digits' of 1 or more"},
+        {"", "ordering = true; time_digits = 0;", "", "dir/tsa.conf:2: `units[0].ordering'", "time_digits"},
+        {"", "\naccuracy = \"500 ms\";", "", "dir/tsa.conf:3: `units[0].accuracy'",
+         "with time_digits = 0 the times are rounded by up to 500 ms"},
+        {"", "accuracy = \"5 ms\"; time_digits = 2;", "", "dir/tsa.conf:2: `units[0].accuracy'",
+         "rounded by up to 5 ms"},
+        {"", "accuracy = \"500 us\"; time_digits = 3;", "", "dir/tsa.conf:2: `units[0].accuracy'",
+         "rounded by up to 0.5 ms"},
+        {"", "key_months = 601;", "", "dir/tsa.conf:2: `units[0].key_months'", "between 0 and 600"},
+        {"", "key_months = -1;", "", "dir/tsa.conf:2: `units[0].key_months'", "between 0 and 600"},
+    };
+    static const char *const good[] = {"accuracy = \"501 ms\";", "accuracy = \"51 ms\"; time_digits = 1;",
+                                       "accuracy = \"0 s\"; time_digits = 6;",
+                                       "accuracy = \"1 us\"; time_digits = 6;"};
+
+    (void)state;
+    expect_refused(cases, sizeof(cases) / sizeof(cases[0]));
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        struct settings s;
+        struct cfg_errors errors = {0};
+
+        assert_int_equal(parse("", good[i], "", &s, &errors), RC_OK);
+        settings_clear(&s);
+    }
+}
+
 static void test_no_units(void **state)
 {
     struct settings s;
@@ -396,6 +544,9 @@ int main(void)
         cmocka_unit_test(test_no_units),           cmocka_unit_test(test_refused_who),
         cmocka_unit_test(test_refused_together),   cmocka_unit_test(test_who_may_ask),
         cmocka_unit_test(test_taken_together),     cmocka_unit_test(test_too_many_prefixes),
+        cmocka_unit_test(test_clock_defaults),     cmocka_unit_test(test_clock_taken),
+        cmocka_unit_test(test_refused_clock),      cmocka_unit_test(test_sixteen_servers),
+        cmocka_unit_test(test_refused_times),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
