@@ -23,9 +23,10 @@ bool certext_has_policy(const struct cert *cert, enum oid policy)
     return found && d.rc == RC_OK;
 }
 
-bool certext_key_usage_end(const struct cert *cert, struct gentime *out)
+/* One end of the period; the other is read over. */
+static bool read_period(const struct cert *cert, unsigned which, struct gentime *out)
 {
-    struct bytes value, end = BYTES_NONE;
+    struct bytes value, times[2] = {BYTES_NONE, BYTES_NONE};
     struct der d;
 
     if (!cert_get_extension(cert, OID_CE_PRIVATE_KEY_USAGE_PERIOD, &value)) {
@@ -33,12 +34,21 @@ bool certext_key_usage_end(const struct cert *cert, struct gentime *out)
     }
     der_init(&d, value, DER_FOREIGN);
     der_enter(&d, DER_SEQUENCE);
-    if (der_next_is(&d, DER_CONTEXT(0))) {
-        (void)der_get(&d, DER_CONTEXT(0));
-    }
-    if (der_next_is(&d, DER_CONTEXT(1))) {
-        end = der_get(&d, DER_CONTEXT(1));
+    for (unsigned i = 0; i < 2; i++) {
+        if (der_next_is(&d, DER_CONTEXT(i))) {
+            times[i] = der_get(&d, DER_CONTEXT(i));
+        }
     }
     der_leave(&d);
-    return der_end(&d) == RC_OK && end.len > 0 && gentime_parse(end, out) == RC_OK;
+    return der_end(&d) == RC_OK && times[which].len > 0 && gentime_parse(times[which], out) == RC_OK;
+}
+
+bool certext_key_usage_begin(const struct cert *cert, struct gentime *out)
+{
+    return read_period(cert, 0, out);
+}
+
+bool certext_key_usage_end(const struct cert *cert, struct gentime *out)
+{
+    return read_period(cert, 1, out);
 }

@@ -10,7 +10,8 @@
 /* certext_has_policy tells whether certificatePolicies (RFC 5280 4.2.1.4) names the policy. */
 bool certext_has_policy(const struct cert *cert, enum oid policy);
 
-/* certext_key_usage_end gives notAfter of privateKeyUsagePeriod (RFC 3280 4.2.1.4); false where it names none. */
+/* certext_key_usage_end gives notAfter of privateKeyUsagePeriod (RFC 3280 4.2.1.4), certext_key_usage_begin notBefore; false where it names none. */
 bool certext_key_usage_end(const struct cert *cert, struct gentime *out);
+bool certext_key_usage_begin(const struct cert *cert, struct gentime *out);
 
 #endif

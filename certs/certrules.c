@@ -311,8 +311,12 @@ static void rule_nesting(const struct facts *f, struct certrules *out)
 static void rule_key_period(const struct facts *f, struct certrules *out)
 {
     char date[GENTIME_TEXT_MAX];
-    struct gentime end;
+    struct gentime begin, end;
 
+    if (certext_key_usage_begin(&f->certs[0], &begin) && gentime_compare(f->query->now, begin) < 0) {
+        add(out, CERTRULES_ERROR, RC_CERT_NOT_YET_VALID,
+            "the private key may be used from %s only (private key usage period)", date_of(begin, date));
+    }
     if (!certext_key_usage_end(&f->certs[0], &end)) {
         return;
     }

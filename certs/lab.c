@@ -19,6 +19,7 @@
 #include "certs/certlib.h"
 #include "certs/lab_tower.h"
 #include "certs/pfx.h"
+#include "tsa/base/now.h"
 #include "tsa/base/safefile.h"
 
 const struct lab_options lab_defaults = {
@@ -72,15 +73,23 @@ const char *lab_deed_text(enum lab_deed deed)
     return texts[deed];
 }
 
+/* A CA that may issue, or something else that may not. libcrypto's check of one signature takes any certificate for an issuer. */
+static bool is_marked(struct bytes der, bool wants_ca)
+{
+    struct cert cert;
+
+    return cert_parse(der, &cert) == RC_OK && certext_has_policy(&cert, OID_LAB_POLICY) &&
+           cert.is_ca == wants_ca &&
+           (!wants_ca || (cert.has_key_usage && cert.key_usage & CERT_USAGE_KEY_CERT_SIGN));
+}
+
+/* The policy alone proves nothing: what others have issued is kept out by the signatures, up to a root that is marked too. */
 bool lab_is_lab_chain(const struct bytes *certs, size_t num)
 {
     bool good = num >= 2;
 
     for (size_t i = 0; good && i < num; i++) {
-        struct cert cert;
-
-        good = cert_parse(certs[i], &cert) == RC_OK && certext_has_policy(&cert, OID_LAB_POLICY) &&
-               certlib_is_issued_by(certs[i], certs[i + 1 < num ? i + 1 : i]);
+        good = is_marked(certs[i], i > 0) && certlib_is_issued_by(certs[i], certs[i + 1 < num ? i + 1 : i]);
     }
     return good;
 }
@@ -298,10 +307,25 @@ static enum rc put_pfx(struct lab_work *w)
 
 /* ---- all together ---- */
 
+/* A lab that begins before this program was made would stamp as of then. */
+static enum rc check_clock(struct lab_work *w)
+{
+    char now[GENTIME_TEXT_MAX] = "";
+    size_t len;
+
+    if (w->now.sec >= NOW_PROGRAM_BORN) {
+        return RC_OK;
+    }
+    return lab_tower_fail(
+        w, RC_TIME_RANGE, "this machine's clock shows %s, before there was this program: set it first",
+        gentime_build_iso((struct gentime){.sec = w->now.sec}, now, &len) == RC_OK ? now : "no year");
+}
+
 static enum rc make_all(struct lab_work *w)
 {
-    enum rc rc = open_folder(w);
+    enum rc rc = check_clock(w);
 
+    rc = rc == RC_OK ? open_folder(w) : rc;
     rc = rc == RC_OK ? read_all(w) : rc;
     for (enum lab_member i = 0; rc == RC_OK && i < LAB_NUM_MEMBERS; i++) {
         rc = lab_tower_issue(w, i);

@@ -64,15 +64,15 @@ enum rc lab_init(struct lab *lab, const char *dir) MUST_CHECK;
 void lab_clear(struct lab *lab);
 
 /* lab_make makes, mends and renews what is in the folder, the folder too; lab must be initialised. notBefore is an hour before now, for hosts whose
- * clocks are late. Two at once wait for each other. A failure (RC_IO, RC_KEY_*, RC_CERT_*, RC_CRYPTO) leaves a text in error and a folder that the next
- * call can go on with. */
+ * clocks are late. Two at once wait for each other. A failure (RC_IO, RC_KEY_*, RC_CERT_*, RC_CRYPTO, RC_TIME_RANGE for a clock that is years late) leaves
+ * a text in error and a folder that the next call can go on with. */
 enum rc lab_make(struct lab *lab, const struct lab_options *options, struct gentime now) MUST_CHECK;
 
 /* lab_deed_text: "made", "renewed", "mended". Static. */
 const char *lab_deed_text(enum lab_deed deed);
 
-/* lab_is_lab_chain tells whether certs (DER, leaf first, root last, at least two) is a chain of the lab: each carries its policy and is signed by the
- * next, the last by itself. */
+/* lab_is_lab_chain tells whether certs (DER, leaf first, root last, at least two) is a chain of a lab, this or another: each carries the policy and is
+ * signed by the next, the last by itself, and all but the first are CAs. */
 bool lab_is_lab_chain(const struct bytes *certs, size_t num);
 
 #endif

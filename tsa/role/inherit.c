@@ -12,12 +12,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FIRST_FD    3 /* below stand input, output and the log */
-#define CONFIG_MAX  (4u * 1024u * 1024u)
-#define CERTS_MAX   (1u * 1024u * 1024u)
-#define READ_CHUNK  16384u
-#define EX_SOFTWARE 70
-#define EX_CONFIG   78
+#include "tsa/role/labtime.h"
+
+#define FIRST_FD     3 /* below stand input, output and the log */
+#define CONFIG_MAX   (4u * 1024u * 1024u)
+#define CERTS_MAX    (1u * 1024u * 1024u)
+#define LAB_TIME_MAX 100u
+#define READ_CHUNK   16384u
+#define EX_SOFTWARE  70
+#define EX_CONFIG    78
 
 static struct inherit_fd *find(struct inherit *in, const char *name)
 {
@@ -186,8 +189,41 @@ static void load_unit(struct inherit *in, const struct settings_unit *settings, 
     wbuf_clear(&root);
 }
 
+/* No lab time, unless a text came along that says which. */
+static void load_labtime(struct inherit *in, struct labtime *out)
+{
+    const struct inherit_fd *found = find(in, "lab_time");
+    struct wbuf text;
+
+    *out = (struct labtime){0};
+    if (!found) {
+        return;
+    }
+    wbuf_init(&text, LAB_TIME_MAX);
+    if (read_all(found->fd, &text) != RC_OK || labtime_get(wbuf_bytes(&text), out) != RC_OK) {
+        log_die(EX_SOFTWARE, "@%s: the lab time that came along can not be read", in->role);
+    }
+    wbuf_clear(&text);
+}
+
+/* Whoever started this role: it does not take the word of its parent that its units are a lab's. */
+static void fence_units(const struct labtime *time, struct unit *units, size_t num)
+{
+    char why[LABTIME_WHY_MAX];
+
+    for (size_t i = 0; i < num; i++) {
+        if (labtime_fence(time, &units[i], why) != RC_OK) {
+            log_die(EX_CONFIG, "%s", why);
+        }
+        labtime_mark(time, &units[i]);
+    }
+    labtime_start(time);
+}
+
 void inherit_load(struct inherit *in, struct settings *settings, struct unit *units, size_t *out_num_units)
 {
+    struct labtime time;
+
     *settings = (struct settings){0};
     load_settings(in, settings);
     if (!units) {
@@ -197,4 +233,6 @@ void inherit_load(struct inherit *in, struct settings *settings, struct unit *un
     for (size_t i = 0; i < *out_num_units; i++) {
         load_unit(in, settings_unit(settings, i), i, &units[i]);
     }
+    load_labtime(in, &time);
+    fence_units(&time, units, *out_num_units);
 }

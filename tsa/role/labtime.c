@@ -164,6 +164,11 @@ void labtime_start(const struct labtime *time)
     now_show(time->kind == LABTIME_NONE ? NULL : show);
 }
 
+const struct labtime *labtime_started(void)
+{
+    return &started;
+}
+
 /* ---- the fence ---- */
 
 /* When all certificates of a chain are valid at once, and the first's key may be used; and who sets the bounds. */
@@ -173,12 +178,25 @@ struct window {
     const char *until_what;
 };
 
+static void narrow_to_key(const struct cert *cert, struct window *out)
+{
+    struct gentime begin, end;
+
+    if (certext_key_usage_begin(cert, &begin) && gentime_compare(begin, out->from) > 0) {
+        out->from = begin;
+        out->from_name = cert->subject;
+    }
+    if (certext_key_usage_end(cert, &end) && gentime_compare(end, out->until) < 0) {
+        out->until = end;
+        out->until_what = "private key usage period";
+    }
+}
+
 static enum rc find_window(const struct bytes *certs, size_t num, struct window *out)
 {
     *out = (struct window){.from.sec = NOW_PROGRAM_BORN, .until.sec = INT64_MAX, .until_what = "certificate"};
     for (size_t i = 0; i < num; i++) {
         struct cert cert;
-        struct gentime end;
 
         if (cert_parse(certs[i], &cert) != RC_OK) {
             return RC_CERT_MALFORMED;
@@ -190,10 +208,10 @@ static enum rc find_window(const struct bytes *certs, size_t num, struct window 
         if (gentime_compare(cert.not_after, out->until) < 0) {
             out->until = cert.not_after;
             out->until_name = cert.subject;
+            out->until_what = "certificate";
         }
-        if (i == 0 && certext_key_usage_end(&cert, &end) && gentime_compare(end, out->until) < 0) {
-            out->until = end;
-            out->until_what = "private key usage period";
+        if (i == 0) {
+            narrow_to_key(&cert, out);
         }
     }
     return RC_OK;

@@ -34,9 +34,11 @@ enum rc labtime_get(struct bytes text, struct labtime *out) MUST_CHECK;
 #define LABTIME_TEXT_MAX 48
 char *labtime_text(const struct labtime *time, char out[LABTIME_TEXT_MAX]);
 
-/* labtime_now: what the lab's clock shows now (not LABTIME_NONE). labtime_start puts it behind now_real for this process; the monotonic clock stays. */
+/* labtime_now: what the lab's clock shows now; the machine's time for LABTIME_NONE. labtime_start lets now_real show it in this process; now_machine and the
+ * monotonic clock stay. labtime_started tells what was started (inherit_load does that for roles with units), LABTIME_NONE without. */
 struct gentime labtime_now(const struct labtime *time);
 void labtime_start(const struct labtime *time);
+const struct labtime *labtime_started(void);
 
 /* labtime_fence: may this unit work under it? Writes the sentence that says why not. RC_LAB_TIME_CHAIN (not the lab's, or no root named), RC_CERT_NOT_YET_VALID,
  * RC_CERT_EXPIRED (the time lies outside the certificate's validity). RC_OK for LABTIME_NONE. */
