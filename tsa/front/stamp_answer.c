@@ -4,11 +4,14 @@
 
 #include <stdio.h>
 
+#include "tsa/base/now.h"
 #include "tsa/http/http_head.h"
 #include "tsa/wire/base64.h"
 
-#define RETRY_MAX_S 30
-#define SECOND_NS   1000000000LL
+#define RETRY_MAX_S   30
+#define SECOND_NS     1000000000LL
+#define DAY_S         86400
+#define CLOCK_RETRY_S 5 /* a stopped clock is trusted again after three good records, one a second */
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -27,6 +30,33 @@ static const struct {
     {RC_DER_DEPTH, 400},     {RC_DER_INTEGER, 400},  {RC_DER_BOOLEAN, 400},      {RC_DER_BIT_STRING, 400},
     {RC_DER_OID, 400},       {RC_DER_NULL, 400},     {RC_DER_DEFAULT, 400},      {RC_DIGEST_UNKNOWN, 400},
     {RC_TOO_LARGE, 413},
+};
+
+/* When a 503 in Authenticode is worth another try; what is not of the table soon. keeps: the request was as good as any. */
+static const struct {
+    enum rc rc;
+    unsigned s;
+    bool keeps;
+} retries[] = {
+    {RC_CLOCK_UNTRUSTED, CLOCK_RETRY_S, true},
+    {RC_CLOCK_BACKWARDS, CLOCK_RETRY_S, true},
+    {RC_CLOCK_UNKNOWN, CLOCK_RETRY_S, true},
+    {RC_CLOCK_STALE, CLOCK_RETRY_S, true},
+    {RC_CLOCK_UNREACHABLE, CLOCK_RETRY_S, true},
+    {RC_CLOCK_UNSYNCHRONISED, CLOCK_RETRY_S, true},
+    {RC_CLOCK_LOCAL, CLOCK_RETRY_S, true},
+    {RC_CLOCK_OLD, CLOCK_RETRY_S, true},
+    {RC_CLOCK_BOUND, CLOCK_RETRY_S, true},
+    {RC_CLOCK_DISAGREES, CLOCK_RETRY_S, true},
+    {RC_CLOCK_STEPPED, CLOCK_RETRY_S, true},
+    {RC_CLOCK_LEAP, CLOCK_RETRY_S, true},
+    /* These end by nobody's waiting. */
+    {RC_CERT_NOT_YET_VALID, RETRY_MAX_S, false},
+    {RC_CERT_EXPIRED, RETRY_MAX_S, false},
+    {RC_KEY_USE_OVER, RETRY_MAX_S, false},
+    {RC_LEDGER_WRITE, RETRY_MAX_S, false},
+    {RC_LEDGER_DAMAGED, RETRY_MAX_S, false},
+    {RC_SELF_CHECK, RETRY_MAX_S, false},
 };
 
 static unsigned status_of(enum rc rc)
@@ -55,6 +85,31 @@ unsigned stamp_answer_retry_s(int64_t ns)
     int64_t s = ns <= 0 ? 1 : (ns - 1) / SECOND_NS + 1;
 
     return (unsigned)(s < RETRY_MAX_S ? s : RETRY_MAX_S);
+}
+
+unsigned stamp_answer_leap_s(struct gentime now, int64_t accuracy_ns)
+{
+    const int64_t since = now.sec % DAY_S, tenth = SECOND_NS / 10;
+    const int64_t half = accuracy_ns > SECOND_NS ? accuracy_ns + tenth : SECOND_NS + tenth;
+    /* An inserted second makes the wait before midnight longer by one. */
+    const int64_t left = since < DAY_S / 2 ? half - since * SECOND_NS - now.nsec
+                                           : half + (DAY_S - since + 1) * SECOND_NS - now.nsec;
+
+    return left > 0 && left <= 2 * half + SECOND_NS ? stamp_answer_retry_s(left) : CLOCK_RETRY_S;
+}
+
+/* Seconds of another try; 0 = what the status says. */
+static unsigned retry_of(const struct stamp_verdict *v, bool *out_keeps)
+{
+    size_t i;
+
+    for (i = 0; i < COUNT(retries) && retries[i].rc != v->rc; i++) {
+    }
+    *out_keeps = i < COUNT(retries) && retries[i].keeps;
+    if (v->rc == RC_CLOCK_LEAP) {
+        return stamp_answer_leap_s(now_real(), v->unit->settings->accuracy);
+    }
+    return i < COUNT(retries) ? retries[i].s : 0;
 }
 
 static struct http_reply say_come_again(struct stamp_answer *a, const struct stamp_verdict *v)
@@ -87,12 +142,24 @@ static struct http_reply answer_rfc3161(struct stamp_answer *a, const struct sta
     return reply;
 }
 
+static struct http_reply refuse_authenticode(struct stamp_answer *a, const struct stamp_verdict *v)
+{
+    struct http_reply reply = http_reply_refuse(status_of(v->rc), sentence_of(a, v));
+    const unsigned s = retry_of(v, &reply.keeps);
+
+    if (s > 0) {
+        snprintf(a->fields, sizeof a->fields, "Retry-After: %u\r\n", s);
+        reply.fields = a->fields;
+    }
+    return reply;
+}
+
 static struct http_reply answer_authenticode(struct stamp_answer *a, const struct stamp_verdict *v)
 {
     struct http_reply reply = {.status = 200, .type = "application/octet-stream"};
 
     if (v->rc != RC_OK) {
-        return http_reply_refuse(status_of(v->rc), sentence_of(a, v));
+        return refuse_authenticode(a, v);
     }
     base64_encode(&a->body, v->reply);
     reply.body = wbuf_bytes(&a->body);

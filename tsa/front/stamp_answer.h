@@ -5,7 +5,7 @@
  *    that is what clients that try again, and proxies in between, understand. The connection stays: to open another would cost an authority that has
  *    too much to do more than the answer;
  *  - all else: in RFC 3161 a well-formed TimeStampResp with HTTP 200 (RFC 3161 2.4.2), in Authenticode, which has no error form, an HTTP status
- *    and a line of text.
+ *    and a line of text; where time alone mends it, with a Retry-After that is meant.
  */
 #ifndef TSA_FRONT_STAMP_ANSWER_H
 #define TSA_FRONT_STAMP_ANSWER_H
@@ -43,5 +43,8 @@ struct http_reply stamp_answer_neither(struct stamp_answer *answer, struct stamp
 
 /* stamp_answer_retry_s gives the seconds of a Retry-After: at least 1, at most 30. */
 unsigned stamp_answer_retry_s(int64_t ns);
+
+/* stamp_answer_leap_s the same, until no leap second is near any more: the window around the midnight nearest to now. */
+unsigned stamp_answer_leap_s(struct gentime now, int64_t accuracy_ns);
 
 #endif

@@ -115,10 +115,12 @@ static inline int64_t world_mono_ns(void *arg)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + world_ahead;
 }
 
+static struct gentime world_now = {1700000000, 0};
+
 static inline void world_real(void *arg, struct gentime *out)
 {
     (void)arg;
-    *out = (struct gentime){1700000000, 0};
+    *out = world_now;
 }
 
 static const struct now_source world_time = {.real = world_real, .mono_ns = world_mono_ns, .arg = NULL};
@@ -286,6 +288,15 @@ static inline void reply(struct world *w, uint64_t id, enum rc rc, const char *t
         .serial = rc == RC_OK ? bytes_of(serial, sizeof serial) : BYTES_NONE,
         .record = rc == RC_OK ? 4711 : 0,
     };
+    enum rc sent;
+
+    msg_put_stamped(&w->out, &stamped);
+    assert_true(chan_flush(&w->out, w->issuer, &sent));
+}
+
+static inline void refuse(struct world *w, uint64_t id, enum rc rc, const char *why)
+{
+    const struct msg_stamped stamped = {.id = id, .rc = rc, .why = bytes_str(why)};
     enum rc sent;
 
     msg_put_stamped(&w->out, &stamped);

@@ -119,26 +119,117 @@ static void test_http_refusals(void **state)
     world_free(w);
 }
 
-static void test_refusals_of_the_issuer(void **state)
+/* The issuer refuses one request of each kind, in both protocols. */
+static void refuse_both(struct world *w, int fd, enum rc rc, const char *why)
+{
+    struct msg_stamp msg;
+
+    post(w, fd, "/", TSQ, tsq(DIGEST_SHA256, NULL));
+    assert_true(next_stamp(w, &msg));
+    refuse(w, msg.id, rc, why);
+    look(w, fd);
+    assert_refused(w, tsp_failure_of_rc(rc), rc_text(rc));
+    assert_refused(w, tsp_failure_of_rc(rc), why);
+    post(w, fd, "/", OCTETS, legacy_raw(256));
+    assert_true(next_stamp(w, &msg));
+    refuse(w, msg.id, rc, why);
+    look(w, fd);
+    assert_has(w, "HTTP/1.1 503 Service Unavailable\r\n");
+    assert_has(w, rc_text(rc));
+    assert_has(w, why);
+}
+
+/* Every reason of the clock is "no time to be had", tells its figure, and leaves the connection: nothing was wrong with the request. */
+static void test_the_clock_refuses(void **state)
 {
     struct world *w = world_new();
-    struct msg_stamp msg;
+    int fd = join(w);
+    unsigned num = 0;
+
+    (void)state;
+    for (int rc = RC_OK; rc < RC_NUM; rc++) {
+        if (strncmp(rc_word((enum rc)rc), "clock-", 6) == 0) {
+            assert_int_equal(tsp_failure_of_rc((enum rc)rc), TSP_TIME_NOT_AVAILABLE);
+            refuse_both(w, fd, (enum rc)rc, "it may be wrong by 1.204 s, this unit declares 1 s");
+            assert_has(w, "this unit declares 1 s; try again later\n");
+            assert_has(w, "\r\nRetry-After: 5\r\n");
+            assert_null(strstr(w->seen, "Connection: close"));
+            assert_false(w->seen_end);
+            num += 2;
+        }
+    }
+    assert_in_range(num, 20, 30);
+    assert_int_equal(w->refused, num);
+    close(fd);
+    world_free(w);
+}
+
+/* What the issuer says is read where it lies: an empty sentence adds nothing, the longest is told whole. */
+static void test_how_much_is_said(void **state)
+{
+    struct world *w = world_new();
+    char longest[MSG_WHY_MAX + 1];
     int fd = join(w);
 
     (void)state;
-    post(w, fd, "/", TSQ, tsq(DIGEST_SHA256, NULL));
-    assert_true(next_stamp(w, &msg));
-    reply(w, msg.id, RC_CLOCK_UNTRUSTED, "");
-    look(w, fd);
-    assert_refused(w, TSP_TIME_NOT_AVAILABLE, rc_text(RC_CLOCK_UNTRUSTED));
-    post(w, fd, "/", OCTETS, legacy_raw(256));
-    assert_true(next_stamp(w, &msg));
-    reply(w, msg.id, RC_CLOCK_UNTRUSTED, "");
-    look(w, fd);
-    assert_has(w, "HTTP/1.1 503 Service Unavailable\r\n");
-    assert_has(w, "\r\nRetry-After: 1\r\n");
-    assert_has(w, rc_text(RC_CLOCK_UNTRUSTED));
-    assert_int_equal(w->refused, 2);
+    memset(longest, '~', MSG_WHY_MAX);
+    longest[MSG_WHY_MAX] = 0;
+    refuse_both(w, fd, RC_CLOCK_DISAGREES, longest);
+    refuse_both(w, fd, RC_CLOCK_UNKNOWN, "");
+    assert_has(w, "nothing is known of the clock yet; try again later\n");
+    close(fd);
+    world_free(w);
+}
+
+/* The certificate or the key is at its end: that is no time that comes, but the authority's own trouble, and not over soon. */
+static void test_a_key_that_may_sign_no_more(void **state)
+{
+    static const enum rc reasons[] = {RC_KEY_USE_OVER, RC_CERT_EXPIRED};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        struct world *w = world_new();
+        int fd = join(w);
+
+        assert_int_equal(tsp_failure_of_rc(reasons[i]), TSP_SYSTEM_FAILURE);
+        refuse_both(w, fd, reasons[i], "since 2026-02-03T04:05:06Z");
+        assert_has(w, "\r\nRetry-After: 30\r\n");
+        assert_null(strstr(w->seen, "try again"));
+        close(fd);
+        world_free(w);
+    }
+}
+
+static void test_until_the_leap_second_is_over(void **state)
+{
+    static const struct {
+        struct gentime now; /* midnight is at 0 */
+        int64_t accuracy_ns;
+        unsigned s;
+    } cases[] = {
+        {{-2, 900000000}, 0, 4},     /* 1.1 s before: as long again, and the second itself */
+        {{-1, 0}, 1000000000, 4},    /* 1 + 1 + 1.1 */
+        {{0, 0}, 0, 2},              /* 1.1 */
+        {{1, 50000000}, 0, 1},       /* nearly over */
+        {{1, 200000000}, 0, 5},      /* over: the issuer sees another midnight */
+        {{43200, 0}, 0, 5},          /* noon */
+        {{-3, 0}, 5000000000, 10},   /* 3 + 1 + 5.1 */
+        {{-40, 0}, 60000000000, 30}, /* never longer */
+        {{-62, 0}, 60000000000, 5},  /* not near yet */
+    };
+    struct world *w = world_new();
+    int fd = join(w);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct gentime now = {1798761600 + cases[i].now.sec, cases[i].now.nsec}; /* end of 2026 */
+
+        assert_int_equal(stamp_answer_leap_s(now, cases[i].accuracy_ns), cases[i].s);
+    }
+    world_now = (struct gentime){1798761600, 0};
+    refuse_both(w, fd, RC_CLOCK_LEAP, "it is over in 1.1 s");
+    assert_has(w, "\r\nRetry-After: 2\r\n");
+    world_now = (struct gentime){1700000000, 0};
     close(fd);
     world_free(w);
 }
@@ -245,7 +336,10 @@ int main(void)
         cmocka_unit_test(test_authenticode),
         cmocka_unit_test(test_refusals_of_the_front),
         cmocka_unit_test(test_http_refusals),
-        cmocka_unit_test(test_refusals_of_the_issuer),
+        cmocka_unit_test(test_the_clock_refuses),
+        cmocka_unit_test(test_how_much_is_said),
+        cmocka_unit_test(test_a_key_that_may_sign_no_more),
+        cmocka_unit_test(test_until_the_leap_second_is_over),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_client_leaves),
         cmocka_unit_test(test_pipeline),
