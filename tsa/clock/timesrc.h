@@ -12,16 +12,18 @@
 #include "tsa/role/clockpage.h"
 #include "tsa/role/inherit.h"
 
-/* What a source knows now. */
+/* What a source knows now. mono_ns and real_minus_mono_ns are filled whatever rc is: then of now. */
 struct timesrc_sample {
     enum rc
-        rc; /* RC_OK, or why the clock can not be proven by it: RC_CLOCK_UNREACHABLE, _UNSYNCHRONISED, _LOCAL, _DISAGREES, _OLD, _BOUND */
+        rc; /* RC_OK, or why the clock can not be proven by it: RC_CLOCK_UNKNOWN (it was asked for the first time just now), _UNREACHABLE,
+               _UNSYNCHRONISED, _LOCAL, _DISAGREES, _OLD, _BOUND */
     int64_t mono_ns;            /* CLOCK_MONOTONIC for which bound_ns holds: of the source's reply */
     int64_t real_minus_mono_ns; /* then */
     int64_t bound_ns;           /* |offset| + root dispersion + root delay / 2; -1 = unknown */
+    int64_t least_ns; /* how wrong the clock is at least; 0 = it may be right, or nothing is known */
     int64_t drift_ppb;
     uint64_t measurement;     /* changes with each new measurement of the reference clock */
-    int64_t measured_mono_ns; /* when that was; -1 = unknown */
+    int64_t measured_mono_ns; /* when that was, of several the oldest that counts; -1 = unknown */
     int64_t figure_ns;        /* that belongs to rc; -1 = none */
     bool
         explains_steps; /* bound_ns is against the clock as it is now, however it came there: a step is in it */
