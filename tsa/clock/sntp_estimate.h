@@ -44,18 +44,20 @@ struct sntp_kept {
 };
 
 struct sntp_known {
-    struct sntp_kept kept[SNTP_NUM_KEPT];
-    size_t num, newest;
+    struct sntp_kept kept[SNTP_NUM_KEPT]; /* the newest first */
+    size_t num;
     uint32_t stratum;
     enum clockpage_leap leap;
     bool is_unfit;
+    int64_t unfit_raw_ns; /* when it said so */
 };
 
 struct sntp_estimate {
     struct sntp_rules rules;
     struct sntp_known servers[INTERVAL_MAX];
     uint64_t num_exchanges;
-    int64_t last_mono_ns, last_raw_ns; /* of the last sample; 0 = none: how fast the host is being slewed */
+    int64_t last_mono_ns, last_raw_ns; /* for slew_ppb; 0 = none */
+    int64_t slew_ppb;                  /* by so much the host's clock is being slewed */
 };
 
 void sntp_estimate_init(struct sntp_estimate *estimate, const struct sntp_rules *rules);
@@ -64,7 +66,7 @@ void sntp_estimate_init(struct sntp_estimate *estimate, const struct sntp_rules 
 bool sntp_estimate_put(struct sntp_estimate *estimate, size_t server, const struct sntp_exchange *exchange);
 
 /* sntp_estimate_unfit: it answers, but says itself that it can not be used. What it said before is forgotten. */
-void sntp_estimate_unfit(struct sntp_estimate *estimate, size_t server);
+void sntp_estimate_unfit(struct sntp_estimate *estimate, size_t server, int64_t raw_ns);
 
 /* sntp_estimate_has_majority tells whether more than half of the servers have said something that counts now. */
 bool sntp_estimate_has_majority(const struct sntp_estimate *estimate, int64_t raw_ns);
