@@ -179,6 +179,17 @@ __attribute__((noreturn)) static void become_role(const struct spawn *spawn, pid
     fail(spawn, "start this program again");
 }
 
+enum rc spawn_replace(const struct spawn *spawn)
+{
+    char **argv = make_argv(spawn), **environment = make_environment();
+
+    reset_signals();
+    if (chdir("/") == 0 && keep_fds(spawn)) {
+        (void)fexecve(program, argv, environment);
+    }
+    return RC_IO;
+}
+
 /* ---- in the parent ---- */
 
 /* Signals wait meanwhile: a handler of the parent's must not run in the child. */

@@ -32,6 +32,10 @@ void spawn_add_n(struct spawn *spawn, const char *name, size_t index, int fd);
  * it exits with 70. */
 enum rc spawn_start(const struct spawn *spawn, pid_t *out_pid) MUST_CHECK;
 
+/* spawn_replace turns this very process into the role, for one that is a service of its own: it keeps account, streams and session. Returns only
+ * when that can not be: RC_IO with errno. */
+enum rc spawn_replace(const struct spawn *spawn) MUST_CHECK;
+
 /* spawn_end kills a child and waits until it has ended; for a second at most, since one that hangs in the kernel, on a disk that is gone, must not hang its
  * parent too. Whoever reaps all children meets it later. */
 void spawn_end(pid_t pid);
