@@ -8,6 +8,8 @@
 
 static const struct timesrc_ops *const sources[] = {
     [SETTINGS_CLOCK_SYSTEM] = &timesrc_system,
+    [SETTINGS_CLOCK_CHRONY] = &timesrc_chrony,
+    [SETTINGS_CLOCK_KERNEL] = &timesrc_kernel,
 };
 
 const struct timesrc_ops *timesrc_of(int source)

@@ -22,7 +22,9 @@ struct timesrc_sample {
     int64_t bound_ns;           /* |offset| + root dispersion + root delay / 2; -1 = unknown */
     int64_t least_ns; /* how wrong the clock is at least; 0 = it may be right, or nothing is known */
     int64_t drift_ppb;
-    uint64_t measurement;     /* changes with each new measurement of the reference clock */
+    uint64_t
+        measurement; /* changes with each new measurement of the reference clock; 0: none is known of since
+                                 the source was opened, which says nothing of an earlier one */
     int64_t measured_mono_ns; /* when that was, of several the oldest that counts; -1 = unknown */
     int64_t figure_ns;        /* that belongs to rc; -1 = none */
     bool

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the host's time service has told the kernel (adjtimex(2)): its own estimate of the largest error, which the kernel lets grow. systemd-timesyncd
+ * tells no error (it sets the estimated one to zero): then the bound must come from time servers. Nothing is ever set.
+ */
+#ifndef TSA_CLOCK_TIMESRC_KERNEL_H
+#define TSA_CLOCK_TIMESRC_KERNEL_H
+
+#include <sys/timex.h>
+
+#include "tsa/clock/timesrc.h"
+
+struct timesrc_kernel {
+    int64_t drift_ppb;        /* of a clock that nobody measures */
+    int64_t last_maxerror_us; /* -1: not read yet */
+    uint64_t measurement;     /* how often it has dropped */
+    int64_t measured_mono_ns;
+};
+
+/* timesrc_kernel_judge makes a sample of what adjtimex said (its result and the struct) at the moment that stands in out (mono_ns, real_minus_mono_ns). */
+void timesrc_kernel_judge(struct timesrc_kernel *kernel, int result, const struct timex *timex,
+                          struct timesrc_sample *out);
+
+/* timesrc_kernel_set_call puts another call behind it, for tests. NULL restores the kernel's. */
+void timesrc_kernel_set_call(int (*call)(struct timex *));
+
+#endif
