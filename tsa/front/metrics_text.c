@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #include "tsa/role/clockpage.h"
+#include "tsa/role/clockwords.h"
 
 static const char *const kinds[SHARED_KINDS] = {"none", "rfc3161", "authenticode"};
 
@@ -269,26 +270,68 @@ static void write_tls(const struct metrics *metrics, struct wbuf *out)
 
 /* ---- issuer ---------------------------------------------------------------------------------------- */
 
-static void write_clock(const struct facts *facts, struct wbuf *out)
+/* Every reason for which the clock can stop: each is a series, so that alerts see it go and come. */
+static const enum rc stop_reasons[] = {
+    RC_CLOCK_UNKNOWN, RC_CLOCK_STALE,     RC_CLOCK_UNREACHABLE, RC_CLOCK_UNSYNCHRONISED,
+    RC_CLOCK_LOCAL,   RC_CLOCK_OLD,       RC_CLOCK_BOUND,       RC_CLOCK_DISAGREES,
+    RC_CLOCK_STEPPED, RC_CLOCK_BACKWARDS, RC_CLOCK_LEAP,
+};
+
+static void write_clock_state(const struct facts *facts, struct wbuf *out)
 {
-    static const char *const states[] = {
-        [CLOCKPAGE_UNKNOWN] = "unknown",
-        [CLOCKPAGE_SYNC] = "sync",
-        [CLOCKPAGE_WARN] = "warn",
-        [CLOCKPAGE_STOP] = "stop",
-    };
+    const bool stopped = facts->clock_state == CLOCKPAGE_STOP || facts->clock_state == CLOCKPAGE_UNKNOWN;
+    const uint32_t reason = facts->clock_reason == RC_OK ? RC_CLOCK_UNKNOWN : facts->clock_reason;
     size_t i;
 
     head(out, "tsa_clock_state", "gauge", "1 for the state that the clock is in, 0 for the others.");
-    for (i = 0; i < sizeof states / sizeof states[0]; i++) {
-        wbuf_printf(out, "tsa_clock_state{state=\"%s\"} %d\n", states[i], facts->clock_state == i);
+    for (i = CLOCKPAGE_UNKNOWN; i <= CLOCKPAGE_STOP; i++) {
+        wbuf_printf(out, "tsa_clock_state{state=\"%s\"} %d\n", clockwords_state((uint32_t)i),
+                    facts->clock_state == i);
     }
-    gauge(out, "tsa_clock_proven", "0 when the host's clock is trusted without proof.",
+    head(out, "tsa_clock_stop_reason", "gauge",
+         "1 for the reason for which the clock has stopped the authority.");
+    for (i = 0; i < sizeof stop_reasons / sizeof stop_reasons[0]; i++) {
+        wbuf_printf(out, "tsa_clock_stop_reason{reason=\"%s\"} %d\n", rc_word(stop_reasons[i]),
+                    stopped && reason == (uint32_t)stop_reasons[i]);
+    }
+    counter(out, "tsa_clock_state_changes_total", "Changes of the clock's state since the issuer started.",
+            facts->clock_changes);
+}
+
+static void write_clock_leap(const struct facts *facts, struct wbuf *out)
+{
+    uint32_t i;
+
+    head(out, "tsa_clock_leap", "gauge", "1 for the leap second that the clock's source announces.");
+    for (i = CLOCKPAGE_LEAP_INSERT; i <= CLOCKPAGE_LEAP_UNKNOWN; i++) {
+        wbuf_printf(out, "tsa_clock_leap{kind=\"%s\"} %d\n", clockwords_leap(i), facts->clock_leap == i);
+    }
+    head(out, "tsa_clock_leap_time_seconds", "gauge",
+         "The midnight around which nothing is issued for a leap second, seconds since 1970; nothing where "
+         "none is near.");
+    if (facts->clock_leap_at > 0) {
+        wbuf_printf(out, "tsa_clock_leap_time_seconds %" PRId64 "\n", facts->clock_leap_at);
+    }
+}
+
+static void write_clock(const struct facts *facts, struct wbuf *out)
+{
+    write_clock_state(facts, out);
+    gauge(out, "tsa_clock_proven", "0 when the host's clock is trusted without proof, and under lab time.",
           facts->clock_proven == CLOCKPAGE_PROVEN);
+    gauge(out, "tsa_clock_lab_time",
+          "1 when the clock shows another time than the real one (tsa lab --at, --shift).",
+          facts->clock_proven == CLOCKPAGE_LAB_TIME);
     known_gauge(out, "tsa_clock_bound_seconds",
-                "How wrong the clock can be; nothing where that is not known.", facts->clock_bound_ns);
-    known_gauge(out, "tsa_clock_age_seconds", "Age of what the clock's source has said last.",
+                "How wrong the clock can be now; nothing where that is not known.", facts->clock_bound_ns);
+    known_gauge(out, "tsa_clock_age_seconds",
+                "Since the clock was last compared with its reference; nothing where that is not known.",
                 facts->clock_age_ns);
+    known_gauge(out, "tsa_clock_last_token_ahead_seconds",
+                "By how much the last token's time lies ahead of the clock: tsa clock acknowledge; 0 when it "
+                "does not.",
+                facts->clock_ahead_ns > 0 ? facts->clock_ahead_ns : 0);
+    write_clock_leap(facts, out);
 }
 
 static void write_reason(enum rc reason, struct wbuf *out)

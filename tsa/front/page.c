@@ -7,18 +7,6 @@
 #include <stdio.h>
 
 #include "tsa/front/page_parts.h"
-#include "tsa/role/clockpage.h"
-
-enum rc page_ready_reason(const struct facts *facts, bool has_issuer)
-{
-    if (!facts) {
-        return has_issuer ? RC_ISSUER_SILENT : RC_ISSUER_GONE;
-    }
-    if (facts->ready) {
-        return RC_OK;
-    }
-    return facts->reason != RC_OK && facts->reason < RC_NUM ? (enum rc)facts->reason : RC_ISSUER_GONE;
-}
 
 /* ---- pieces ---------------------------------------------------------------------------------------- */
 
@@ -71,24 +59,9 @@ void page_put_end(struct wbuf *w, const char *id, const char *label, struct gent
     page_put_row(w, id, label, text);
 }
 
-static void duration_text(int64_t ns, char *out, size_t out_size)
+void page_put_row_of(struct wbuf *w, const char *id, const char *label, const char *format, ...)
 {
-    static const struct {
-        int64_t ns;
-        const char *name;
-    } scales[] = {{1000000000, "s"}, {1000000, "ms"}, {1000, "\u00b5s"}, {1, "ns"}};
-    size_t i = 0;
-
-    while (i < 3 && ns < scales[i].ns) {
-        i++;
-    }
-    snprintf(out, out_size, "%.3g %s", (double)ns / (double)scales[i].ns, scales[i].name);
-}
-
-__attribute__((format(printf, 4, 5))) static void put_row_of(struct wbuf *w, const char *id,
-                                                             const char *label, const char *format, ...)
-{
-    char text[300];
+    char text[500];
     va_list args;
 
     va_start(args, format);
@@ -99,32 +72,17 @@ __attribute__((format(printf, 4, 5))) static void put_row_of(struct wbuf *w, con
 
 /* ---- state ----------------------------------------------------------------------------------------- */
 
-static void put_clock(struct wbuf *w, const struct facts *facts)
-{
-    static const char *const states[] = {"unknown", "good", "good, with a warning", "stopped"};
-    char bound[40] = "not known";
-
-    if (facts->clock_bound_ns >= 0) {
-        duration_text(facts->clock_bound_ns, bound, sizeof bound);
-    }
-    put_row_of(w, "clock", "Clock", "%s; source: %.31s; %s",
-               states[facts->clock_state < 4 ? facts->clock_state : 0],
-               facts->clock_reference[0] ? facts->clock_reference : "unknown",
-               facts->clock_proven == CLOCKPAGE_PROVEN ? "proven" : "not proven: the host is trusted");
-    page_put_row(w, "bound", "Wrong by at most", bound);
-}
-
 static void put_issuer(struct wbuf *w, const struct facts *facts)
 {
     char time[GENTIME_TEXT_MAX];
 
-    put_clock(w, facts);
-    put_row_of(w, "ledger", "Record", "%" PRIu64 " %s", facts->ledger_sequence,
-               facts->ledger_sequence == 1 ? "token" : "tokens");
+    page_put_clock(w, facts);
+    page_put_row_of(w, "ledger", "Record", "%" PRIu64 " %s", facts->ledger_sequence,
+                    facts->ledger_sequence == 1 ? "record" : "records");
     page_put_row(w, "last", "Last token",
                  facts->last_time.sec ? page_time_text(facts->last_time, time) : "none yet");
-    put_row_of(w, "issuer", "Issuer", "since %s; %u signing threads; %u requests in its queue",
-               page_time_text(facts->started, time), facts->num_signers, facts->num_waiting);
+    page_put_row_of(w, "issuer", "Issuer", "since %s; %u signing threads; %u requests in its queue",
+                    page_time_text(facts->started, time), facts->num_signers, facts->num_waiting);
 }
 
 /* Of the unit that is the first to end. */
@@ -145,26 +103,27 @@ static void put_ends(struct wbuf *w, const struct page *page)
 
 static void put_state(struct wbuf *w, const struct page *page)
 {
-    enum rc reason = page->reason;
-    char time[GENTIME_TEXT_MAX];
+    const enum rc reason = page->reason;
+    char time[GENTIME_TEXT_MAX], sentence[PAGE_SENTENCE_MAX];
 
     wbuf_printf(w, "<h2>State</h2>\n<p id=\"state\" class=\"%s\">%s", reason == RC_OK ? "good" : "bad",
                 reason == RC_OK ? "Ready: timestamps are issued." : "Not ready: ");
-    page_put_escaped(w, reason == RC_OK ? "" : rc_text(reason));
+    page_put_escaped(w, reason == RC_OK ? "" : page_ready_sentence(page->facts, reason, sentence));
     wbuf_put_text(w, "</p>\n");
     if (page->units[0].is_lab) {
         page_put_lab(w);
     }
     wbuf_put_text(w, "<table>\n<tbody>\n");
-    page_put_row(w, "time", "Time", page_time_text(page->now, time));
+    page_put_row(w, "time", page_is_lab_time(page->facts) ? "Time of this machine" : "Time",
+                 page_time_text(page->now, time));
     if (page->facts) {
         put_issuer(w, page->facts);
     }
     put_ends(w, page);
-    put_row_of(w, "connections", "Connections", "%" PRIu64 " open, %" PRIu64 " accepted in all",
-               page->sums.open, page->sums.accepted);
-    put_row_of(w, "waiting", "Requests that wait", "%" PRIu64, page->sums.waiting);
-    put_row_of(w, "fronts", "Front processes", "%u", page->sums.fronts);
+    page_put_row_of(w, "connections", "Connections", "%" PRIu64 " open, %" PRIu64 " accepted in all",
+                    page->sums.open, page->sums.accepted);
+    page_put_row_of(w, "waiting", "Requests that wait", "%" PRIu64, page->sums.waiting);
+    page_put_row_of(w, "fronts", "Front processes", "%u", page->sums.fronts);
     page_put_row(w, "version", "Version", TSA_VERSION);
     wbuf_put_text(w, "</tbody>\n</table>\n");
 }
@@ -211,9 +170,13 @@ void page_build_html(struct wbuf *out, const struct page *page)
     wbuf_put_text(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                        "<meta name=\"color-scheme\" content=\"light dark\">\n"
-                       "<title>Timestamp authority</title>\n<style>");
+                       "<title>");
+    wbuf_put_text(out, page_is_lab_time(page->facts) ? "LAB TIME - " : "");
+    wbuf_put_text(out, "Timestamp authority</title>\n<style>");
     wbuf_put_text(out, page_style);
-    wbuf_put_text(out, "</style>\n</head>\n<body>\n<header>\n<h1>Timestamp authority</h1>\n"
+    wbuf_put_text(out, "</style>\n</head>\n<body>\n");
+    page_put_lab_time(out, page->facts);
+    wbuf_put_text(out, "<header>\n<h1>Timestamp authority</h1>\n"
                        "<p>RFC 3161 and Authenticode, both on one address.</p>\n</header>\n<main>\n");
     put_state(out, page);
     put_requests(out, &page->sums);

@@ -5,7 +5,10 @@
  *
  * /status.json is one object; its names are promises:
  *   ready (bool), reason (stable word, "ok" when ready), sentence (text), version, time (ISO 8601 UTC)
- *   clock {state: unknown|sync|warn|stop, proven (bool), bound_ns, age_ns (null = not known), reference}
+ *   clock {state: unknown|sync|warn|stop, reason (stable word), reason_text, figure_ns (of reason): null without one; proof:
+ *   trusted|proven|lab-time, proven (bool), bound_ns, age_ns (since it was compared with its reference), stratum: null = not known; reference,
+ *   since (time or null), changes (of state, since the issuer started), leap: none|insert|delete|unknown, leap_at (time or null), ahead_ns (of the
+ *   last token's time, ahead of the clock; 0 = it is not)}
  *   ledger {records}   tokens {rfc3161, authenticode, refused: since the issuer started}   last_token (time or null)
  *   issuer {started, signers, waiting}   -- clock, ledger, tokens, last_token, issuer are null when the issuer does not answer
  *   requests {rfc3161 {granted, refused}, authenticode {granted, refused}, neither {refused}, turned_away: of all fronts, since the
@@ -40,6 +43,13 @@ void page_put_policy(struct wbuf *out);
 
 /* page_ready_reason tells why no tokens are issued; RC_OK when they are. Without facts has_issuer tells an issuer that is silent from none. */
 enum rc page_ready_reason(const struct facts *facts, bool has_issuer);
+
+/* page_ready_sentence says it in words, with the figure where there is one; out or static. */
+#define PAGE_SENTENCE_MAX 200
+const char *page_ready_sentence(const struct facts *facts, enum rc reason, char out[PAGE_SENTENCE_MAX]);
+
+/* page_is_lab_time tells whether the issuer's clock shows another time than the real one. */
+bool page_is_lab_time(const struct facts *facts);
 
 /* page_host_is_plain: letters, digits, dots and hyphens, or a bracketed IPv6 address; with or without a port. */
 bool page_host_is_plain(struct bytes host);

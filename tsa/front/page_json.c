@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tsa/role/clockpage.h"
+#include "tsa/role/clockwords.h"
 
 static void put_string(struct wbuf *w, const char *text)
 {
@@ -78,19 +79,60 @@ static void put_time(struct wbuf *w, const char *name, struct gentime t)
     }
 }
 
-static void put_facts(struct wbuf *w, const struct facts *facts)
+static void put_text_or_null(struct wbuf *w, const char *name, const char *value)
 {
-    static const char *const states[] = {"unknown", "sync", "warn", "stop"};
+    put_name(w, name);
+    if (value[0]) {
+        put_string(w, value);
+    } else {
+        wbuf_put_text(w, "null");
+    }
+}
+
+/* Why it is as it is: nothing where it is good. A figure may be negative (the clock was set back). */
+static void put_clock_reason(struct wbuf *w, const struct facts *facts)
+{
+    const enum rc reason = facts->clock_reason < RC_NUM ? (enum rc)facts->clock_reason : RC_OK;
+    const bool has_figure = reason != RC_OK && facts->clock_figure_ns != -1;
+    char text[CLOCKWORDS_MAX];
+
+    put_text_or_null(w, "reason", reason == RC_OK ? "" : rc_word(reason));
+    put_text_or_null(
+        w, "reason_text",
+        clockwords_sentence(facts->clock_state, reason, has_figure ? facts->clock_figure_ns : -1, text));
+    put_name(w, "figure_ns");
+    if (has_figure) {
+        wbuf_printf(w, "%" PRId64, facts->clock_figure_ns);
+    } else {
+        wbuf_put_text(w, "null");
+    }
+}
+
+static void put_clock(struct wbuf *w, const struct facts *facts)
+{
     char reference[sizeof facts->clock_reference + 1] = "";
 
     memcpy(reference, facts->clock_reference, sizeof facts->clock_reference);
-    put_name(w, "clock");
-    wbuf_put_u8(w, '{');
-    put_text(w, "state", states[facts->clock_state < 4 ? facts->clock_state : 0]);
+    put_text(w, "state", clockwords_state(facts->clock_state));
+    put_clock_reason(w, facts);
+    put_text(w, "proof", clockwords_proof(facts->clock_proven));
     put_bool(w, "proven", facts->clock_proven == CLOCKPAGE_PROVEN);
     put_known(w, "bound_ns", facts->clock_bound_ns);
     put_known(w, "age_ns", facts->clock_age_ns);
+    put_known(w, "stratum", facts->clock_stratum > 0 ? (int64_t)facts->clock_stratum : -1);
     put_text(w, "reference", reference);
+    put_time(w, "since", facts->clock_since);
+    put_count(w, "changes", facts->clock_changes);
+    put_text(w, "leap", clockwords_leap(facts->clock_leap));
+    put_time(w, "leap_at", (struct gentime){facts->clock_leap_at, 0});
+    put_known(w, "ahead_ns", facts->clock_ahead_ns > 0 ? facts->clock_ahead_ns : 0);
+}
+
+static void put_facts(struct wbuf *w, const struct facts *facts)
+{
+    put_name(w, "clock");
+    wbuf_put_u8(w, '{');
+    put_clock(w, facts);
     wbuf_put_text(w, "},\"ledger\":{");
     put_count(w, "records", facts->ledger_sequence);
     wbuf_put_text(w, "},\"tokens\":{");
@@ -198,13 +240,14 @@ static void put_requests(struct wbuf *w, const struct metrics_sums *sums)
 
 void page_build_json(struct wbuf *out, const struct page *page)
 {
-    enum rc reason = page->reason;
+    const enum rc reason = page->reason;
+    char sentence[PAGE_SENTENCE_MAX];
     size_t i;
 
     wbuf_put_u8(out, '{');
     put_bool(out, "ready", reason == RC_OK);
     put_text(out, "reason", rc_word(reason));
-    put_text(out, "sentence", rc_text(reason));
+    put_text(out, "sentence", page_ready_sentence(page->facts, reason, sentence));
     put_text(out, "version", TSA_VERSION);
     put_time(out, "time", page->now);
     if (page->facts) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the parts of the page for people share. Private to page: page.c (the document and the state), page_units.c (certificates and what to
- * type), page_style.c (how it looks).
+ * What the parts of the page for people share. Private to page: page.c (the document and the state), page_clock.c (the clock, why not
+ * ready), page_units.c (certificates and what to type), page_style.c (how it looks).
  */
 #ifndef TSA_FRONT_PAGE_PARTS_H
 #define TSA_FRONT_PAGE_PARTS_H
@@ -17,6 +17,9 @@ void page_put_escaped(struct wbuf *w, const char *text);
 /* page_put_row appends a row of two cells; id NULL = none. Label and id are ours. */
 void page_put_row(struct wbuf *w, const char *id, const char *label, const char *value);
 
+__attribute__((format(printf, 4, 5))) void page_put_row_of(struct wbuf *w, const char *id, const char *label,
+                                                           const char *format, ...);
+
 /* page_time_text writes whole seconds in ISO 8601; returns out. */
 const char *page_time_text(struct gentime t, char out[GENTIME_TEXT_MAX]);
 
@@ -25,6 +28,10 @@ void page_put_end(struct wbuf *w, const char *id, const char *label, struct gent
 
 /* page_put_lab warns of a unit of the lab authority. */
 void page_put_lab(struct wbuf *w);
+
+/* page_put_lab_time says above all else that the time is not the real one, where that is so; page_put_clock appends the rows of the clock. */
+void page_put_lab_time(struct wbuf *w, const struct facts *facts);
+void page_put_clock(struct wbuf *w, const struct facts *facts);
 
 void page_put_recipes(struct wbuf *w, const struct page *page);
 void page_put_units(struct wbuf *w, const struct page *page);

@@ -42,12 +42,14 @@ const char page_style[] =
     ".good,.bad{padding:.7rem 1rem;border-radius:.4rem;font-weight:600}\n"
     ".good{color:var(--good);background:var(--good-back)}\n"
     ".bad{color:var(--bad);background:var(--bad-back)}\n"
+    ".lab{position:sticky;top:0;margin:0 0 1.5rem;padding:.7rem 1rem;font-size:1.125rem;border:.35rem double #111111;"
+    "color:#111111;background:#ffd400}\n"
     ".files{display:flex;flex-wrap:wrap;gap:.4rem 1.25rem;margin:.75rem 0;padding:0;list-style:none}\n"
     "footer{margin-top:3rem;padding-top:.75rem;border-top:1px solid var(--line);font-size:.875rem}\n"
     "@media(max-width:34rem){body{padding:1.25rem 1rem 2rem}th,td{padding-right:.5rem}tbody th{width:7.5rem}"
     ".sums td,.sums thead th+th{width:5.5rem}}\n"
     "@media print{:root{color-scheme:light;" LIGHT "}body{max-width:none;padding:0;font-size:10pt}"
-    "pre,table,.good,.bad{break-inside:avoid}pre{background:none}.good,.bad{border:1px solid}a{color:inherit}}\n";
+    "pre,table,.good,.bad,.lab{break-inside:avoid}pre{background:none}.good,.bad{border:1px solid}.lab{position:static}a{color:inherit}}\n";
 /* clang-format on */
 
 void page_put_policy(struct wbuf *out)

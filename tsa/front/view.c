@@ -77,10 +77,11 @@ static struct http_reply show_metrics(const struct view_wait *wait, const struct
 
 static struct http_reply show_ready(const struct view_wait *wait, const struct facts *facts)
 {
-    enum rc reason = reason_of(wait, facts);
+    static char sentence[PAGE_SENTENCE_MAX]; /* the reply borrows it */
+    const enum rc reason = reason_of(wait, facts);
 
     if (reason != RC_OK) {
-        struct http_reply reply = http_reply_refuse(503, rc_text(reason));
+        struct http_reply reply = http_reply_refuse(503, page_ready_sentence(facts, reason, sentence));
 
         reply.result = rc_word(reason);
         return reply;

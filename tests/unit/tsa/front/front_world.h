@@ -285,7 +285,7 @@ static inline void answer_facts(struct front *f, bool ready)
 {
     struct chan_message message;
     struct msg_facts msg = {.facts = {.ready = ready,
-                                      .reason = ready ? RC_OK : RC_CLOCK_UNTRUSTED,
+                                      .reason = ready ? RC_OK : RC_CLOCK_UNSYNCHRONISED,
                                       .clock_bound_ns = -1,
                                       .clock_age_ns = -1,
                                       .ledger_sequence = 77}};

@@ -73,7 +73,7 @@ static void test_not_ready(void **state)
     answer_facts(f, false);
     read_answer(f, fd);
     assert_has(f, "HTTP/1.1 503 Service Unavailable");
-    assert_has(f, rc_text(RC_CLOCK_UNTRUSTED));
+    assert_has(f, rc_text(RC_CLOCK_UNSYNCHRONISED));
     say_stop(f);
     assert_int_equal(end_of(f), 0);
 }

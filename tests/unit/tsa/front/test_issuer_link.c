@@ -50,7 +50,7 @@ static void test_last_words_bring_a_request(void **state)
 {
     static const struct issuer_link_ops ops = {on_last_words, on_gone_between};
     static const uint8_t blob_octets[MSAUTH_BLOB_MIN];
-    const struct msg_stamped stamped = {.rc = RC_CLOCK_UNTRUSTED};
+    const struct msg_stamped stamped = {.rc = RC_CLOCK_UNKNOWN};
     struct event_base *base = event_base_new();
     struct between b = {.msg = {.kind = MSG_AUTHENTICODE, .data = bytes_of(blob_octets, MSAUTH_BLOB_MIN)}};
     struct chan_out out;

@@ -103,7 +103,7 @@ static void requests_by_unit_protocol_and_result(void **state)
     metrics_init(&metrics, shared, place, units, 2);
     metrics_count_request(&metrics, 0, METRICS_RFC3161, RC_OK);
     metrics_count_request(&metrics, 0, METRICS_RFC3161, RC_OK);
-    metrics_count_request(&metrics, 1, METRICS_AUTHENTICODE, RC_CLOCK_UNTRUSTED);
+    metrics_count_request(&metrics, 1, METRICS_AUTHENTICODE, RC_CLOCK_STEPPED);
     metrics_count_request(&metrics, 0, METRICS_NEITHER, RC_DER_TAG);
     metrics_count_request(&metrics, 2, METRICS_RFC3161, RC_OK);  /* no such unit, */
     metrics_count_request(&metrics, 0, SHARED_KINDS, RC_OK);     /* protocol, */
@@ -113,7 +113,7 @@ static void requests_by_unit_protocol_and_result(void **state)
     assert_line(text, "tsa_requests_total{unit=\"main\",protocol=\"rfc3161\",result=\"refused\"} 0");
     assert_line(text, "tsa_requests_total{unit=\"old\",protocol=\"authenticode\",result=\"refused\"} 1");
     assert_line(text,
-                "tsa_refusals_total{unit=\"old\",protocol=\"authenticode\",reason=\"clock-untrusted\"} 1");
+                "tsa_refusals_total{unit=\"old\",protocol=\"authenticode\",reason=\"clock-stepped\"} 1");
     assert_line(text, "tsa_refusals_total{unit=\"main\",protocol=\"none\",reason=\"der-tag\"} 1");
     /* There before it happens, so that the first one is an increase. */
     assert_line(text, "tsa_refusals_total{unit=\"main\",protocol=\"rfc3161\",reason=\"ledger-write\"} 0");
@@ -184,6 +184,70 @@ static void what_the_issuer_says(void **state)
     assert_null(strstr(text, "\ntsa_not_ready{"));
     assert_null(strstr(text, "\ntsa_clock_age_seconds "));
     assert_null(strstr(text, "\ntsa_last_token_time_seconds "));
+}
+
+static void the_clock(void **state)
+{
+    struct metrics metrics;
+    const char *text;
+
+    (void)state;
+    metrics_init(&metrics, shared, place, units, 2);
+    text = text_of(&metrics, &facts);
+    assert_line(text, "tsa_clock_stop_reason{reason=\"clock-stepped\"} 0");
+    assert_line(text, "tsa_clock_stop_reason{reason=\"clock-unknown\"} 0");
+    assert_line(text, "tsa_clock_state_changes_total 0");
+    assert_line(text, "tsa_clock_lab_time 0");
+    assert_line(text, "tsa_clock_last_token_ahead_seconds 0");
+    assert_line(text, "tsa_clock_leap{kind=\"insert\"} 0");
+    assert_null(strstr(text, "\ntsa_clock_leap_time_seconds "));
+    facts.clock_state = CLOCKPAGE_STOP;
+    facts.clock_reason = RC_CLOCK_BACKWARDS;
+    facts.clock_changes = 3;
+    facts.clock_ahead_ns = 1500000000;
+    facts.clock_age_ns = 12000000000;
+    facts.clock_leap = CLOCKPAGE_LEAP_INSERT;
+    facts.clock_leap_at = 1798761600;
+    facts.clock_proven = CLOCKPAGE_LAB_TIME;
+    text = text_of(&metrics, &facts);
+    assert_line(text, "tsa_clock_state{state=\"stop\"} 1");
+    assert_line(text, "tsa_clock_stop_reason{reason=\"clock-backwards\"} 1");
+    assert_line(text, "tsa_clock_stop_reason{reason=\"clock-stepped\"} 0");
+    assert_line(text, "tsa_clock_state_changes_total 3");
+    assert_line(text, "tsa_clock_last_token_ahead_seconds 1.5");
+    assert_line(text, "tsa_clock_age_seconds 12");
+    assert_line(text, "tsa_clock_leap{kind=\"insert\"} 1");
+    assert_line(text, "tsa_clock_leap{kind=\"delete\"} 0");
+    assert_line(text, "tsa_clock_leap_time_seconds 1798761600");
+    assert_line(text, "tsa_clock_proven 0");
+    assert_line(text, "tsa_clock_lab_time 1");
+    facts.clock_state = CLOCKPAGE_WARN; /* a warning stops nothing */
+    assert_line(text_of(&metrics, &facts), "tsa_clock_stop_reason{reason=\"clock-backwards\"} 0");
+    facts.clock_state = CLOCKPAGE_UNKNOWN;
+    facts.clock_reason = RC_OK;
+    assert_line(text_of(&metrics, &facts), "tsa_clock_stop_reason{reason=\"clock-unknown\"} 1");
+}
+
+/* An alert is built on each: no reason of the clock may be without its series. */
+static void every_stop_has_its_series(void **state)
+{
+    struct metrics metrics;
+    char line[100];
+    int rc, num = 0;
+
+    (void)state;
+    metrics_init(&metrics, shared, place, units, 2);
+    facts.clock_state = CLOCKPAGE_STOP;
+    for (rc = RC_OK; rc < RC_NUM; rc++) {
+        if (strncmp(rc_word((enum rc)rc), "clock-", 6) == 0 &&
+            strcmp(rc_word((enum rc)rc), "clock-untrusted") != 0) {
+            facts.clock_reason = (uint32_t)rc;
+            snprintf(line, sizeof line, "tsa_clock_stop_reason{reason=\"%s\"} 1", rc_word((enum rc)rc));
+            assert_line(text_of(&metrics, &facts), line);
+            num++;
+        }
+    }
+    assert_in_range(num, 11, 20);
 }
 
 static void when_the_certificate_of_tls_ends(void **state)
@@ -477,6 +541,8 @@ int main(void)
         TEST(requests_by_unit_protocol_and_result),
         TEST(answers_and_connections),
         TEST(what_the_issuer_says),
+        TEST(the_clock),
+        TEST(every_stop_has_its_series),
         TEST(when_the_certificate_of_tls_ends),
         TEST(no_issuer_and_nonsense),
         TEST(a_unit_without_a_place_is_left_out),

@@ -45,6 +45,7 @@ static void set_facts(void)
                            .clock_state = CLOCKPAGE_SYNC,
                            .clock_bound_ns = 1500000,
                            .clock_age_ns = -1,
+                           .clock_figure_ns = -1,
                            .clock_reference = "<system>",
                            .last_time = {1700000123, 500000000},
                            .ledger_sequence = 42,
@@ -123,9 +124,17 @@ static void test_html(void **state)
     assert_int_equal(strncmp(text, "<!DOCTYPE html>\n", 16), 0);
     assert_has(text, "Ready: timestamps are issued.");
     assert_has(text, "<html lang=\"en\">");
-    assert_has(text, "<td id=\"clock\">good; source: &lt;system&gt;; not proven: the host is trusted</td>");
+    assert_has(text, "<td id=\"clock\">good; not proven: the host is trusted</td>");
+    assert_has(text, "<td id=\"source\">&lt;system&gt;</td>");
+    assert_has(text, "<td id=\"age\">not known</td>");
+    assert_has(text, "<td id=\"since\">not known; 0 changes of state since the issuer started</td>");
+    assert_null(strstr(text, "id=\"leap\""));
+    assert_null(strstr(text, "id=\"ahead\""));
+    assert_null(strstr(text, "id=\"lab-time\""));
+    assert_has(text, "<title>Timestamp authority</title>");
+    assert_has(text, "<th scope=\"row\">Time</th>");
     assert_has(text, "<th scope=\"row\">Wrong by at most</th><td id=\"bound\">1.5 ms</td>");
-    assert_has(text, "<td id=\"ledger\">42 tokens</td>");
+    assert_has(text, "<td id=\"ledger\">42 records</td>");
     assert_has(text, "<td id=\"connections\">5 open, 99 accepted in all</td>");
     assert_has(text, "<td id=\"waiting\">4</td>");
     assert_has(text, "<td id=\"fronts\">2</td>");
@@ -217,16 +226,20 @@ static void test_not_ready(void **state)
 
     (void)state;
     facts.ready = 0;
-    facts.reason = RC_CLOCK_UNTRUSTED;
+    facts.reason = facts.clock_reason = RC_CLOCK_STEPPED;
+    facts.clock_figure_ns = 50000000;
     facts.clock_state = CLOCKPAGE_STOP;
     facts.clock_bound_ns = -1;
-    assert_int_equal(page_ready_reason(&facts, true), RC_CLOCK_UNTRUSTED);
+    assert_int_equal(page_ready_reason(&facts, true), RC_CLOCK_STEPPED);
     text = text_of(page_build_html, &facts, "a");
-    assert_has(text, "Not ready: the clock is not proven to be right");
-    assert_has(text, "<td id=\"clock\">stopped; source");
+    assert_has(text, "Not ready: the clock was set: by +50 ms</p>");
+    assert_has(text, "<td id=\"clock\">stopped: the clock was set: by +50 ms; not proven");
     assert_has(text, "<td id=\"bound\">not known</td>");
+    facts.reason = RC_LEDGER_WRITE; /* the figure is the clock's */
+    assert_has(text_of(page_build_html, &facts, "a"), "Not ready: the record can not be written</p>");
     facts.reason = RC_NUM + 5u; /* nonsense must not become an index */
-    facts.clock_state = 99;
+    facts.clock_state = facts.clock_reason = facts.clock_proven = facts.clock_leap = 999;
+    facts.clock_leap_at = INT64_MAX;
     assert_int_equal(page_ready_reason(&facts, true), RC_ISSUER_GONE);
     text_of(page_build_html, &facts, "a");
     text_of(page_build_json, &facts, "a");
@@ -237,6 +250,85 @@ static void test_not_ready(void **state)
     assert_has(text_of(page_build_html, NULL, "a"), "Not ready: the signing process does not answer");
     assert_has(text_of(page_build_json, NULL, "a"), "{\"ready\":false,\"reason\":\"issuer-silent\",");
     has_issuer = false;
+    set_facts();
+}
+
+/* Where the last token's time lies ahead, waiting may take a year: what helps is told. */
+static void test_backwards(void **state)
+{
+    const char *text;
+
+    (void)state;
+    facts.ready = 0;
+    facts.reason = facts.clock_reason = RC_CLOCK_BACKWARDS;
+    facts.clock_state = CLOCKPAGE_STOP;
+    facts.clock_ahead_ns = 364 * INT64_C(86400000000000);
+    text = text_of(page_build_html, &facts, "a");
+    assert_has(text, "Not ready: the clock ran backwards: the last token is 364 d ahead of it</p>");
+    assert_has(text, "<td id=\"ahead\">The last token is 364 d ahead of the clock.");
+    assert_has(text, "tsa clock acknowledge --reason TEXT");
+    text = text_of(page_build_json, &facts, "a");
+    assert_has(text, "\"sentence\":\"the clock ran backwards: the last token is 364 d ahead of it\"");
+    assert_has(text, "\"ahead_ns\":31449600000000000}");
+    set_facts();
+}
+
+/* All that is known of a clock that is proven, and warns. */
+static void test_clock(void **state)
+{
+    const char *text;
+
+    (void)state;
+    facts.clock_state = CLOCKPAGE_WARN;
+    facts.clock_reason = RC_CLOCK_BOUND;
+    facts.clock_figure_ns = 600000000;
+    facts.clock_proven = CLOCKPAGE_PROVEN;
+    facts.clock_stratum = 3;
+    facts.clock_changes = 1;
+    facts.clock_age_ns = 90000000000;
+    facts.clock_since = (struct gentime){1700000000, 0};
+    facts.clock_leap = CLOCKPAGE_LEAP_INSERT;
+    facts.clock_leap_at = 1798761600;
+    snprintf(facts.clock_reference, sizeof facts.clock_reference, "chrony 192.0.2.1");
+    text = text_of(page_build_html, &facts, "a");
+    assert_has(text, "<td id=\"clock\">good, with a warning: the clock may be wrong by more than half of "
+                     "what the declared "
+                     "accuracy allows: it may be wrong by 600 ms; proven</td>");
+    assert_has(text, "<td id=\"source\">chrony 192.0.2.1, stratum 3</td>");
+    assert_has(text, "<td id=\"age\">90 s ago</td>");
+    assert_has(text, "<td id=\"since\">2023-11-14T22:13:20Z; 1 change of state");
+    assert_has(text, "<td id=\"leap\">one is inserted at 2027-01-01T00:00:00Z;");
+    text = text_of(page_build_json, &facts, "a");
+    assert_has(text, "\"clock\":{\"state\":\"warn\",\"reason\":\"clock-bound\",\"reason_text\":\"the clock "
+                     "may be wrong by "
+                     "more than half of what the declared accuracy allows: it may be wrong by 600 ms\","
+                     "\"figure_ns\":600000000,\"proof\":\"proven\",\"proven\":true,\"bound_ns\":1500000,"
+                     "\"age_ns\":90000000000,\"stratum\":3,\"reference\":\"chrony 192.0.2.1\","
+                     "\"since\":\"2023-11-14T22:13:20Z\",\"changes\":1,\"leap\":\"insert\","
+                     "\"leap_at\":\"2027-01-01T00:00:00Z\",\"ahead_ns\":0}");
+    facts.clock_reason = RC_CLOCK_STEPPED;
+    facts.clock_figure_ns = -50000000;
+    assert_has(text_of(page_build_json, &facts, "a"), "\"figure_ns\":-50000000,");
+    set_facts();
+}
+
+/* Lab time is above everything, in the title too, and the time of the page is told to be another. */
+static void test_lab_time(void **state)
+{
+    const char *text;
+
+    (void)state;
+    facts.clock_proven = CLOCKPAGE_LAB_TIME;
+    snprintf(facts.clock_reference, sizeof facts.clock_reference, "lab time +400 d");
+    text = text_of(page_build_html, &facts, "a");
+    assert_has(text, "<title>LAB TIME - Timestamp authority</title>");
+    assert_has(
+        text,
+        "<body>\n<p id=\"lab-time\" class=\"lab\"><strong>Lab time: this is not the real time.</strong> "
+        "<span id=\"lab-clock\">lab time +400 d</span>.");
+    assert_has(text, "<td id=\"clock\">good; not proven: lab time</td>");
+    assert_has(text, "<th scope=\"row\">Time of this machine</th>");
+    assert_has(text_of(page_build_json, &facts, "a"), "\"proof\":\"lab-time\",\"proven\":false,");
     set_facts();
 }
 
@@ -265,30 +357,33 @@ static void test_json(void **state)
 
     (void)state;
     assert_string_equal(
-        text, "{\"ready\":true,\"reason\":\"ok\",\"sentence\":\"done\",\"version\":\"" TSA_VERSION
-              "\",\"time\":\"2024-02-12T22:13:20Z\","
-              "\"clock\":{\"state\":\"sync\",\"proven\":false,\"bound_ns\":1500000,\"age_ns\":null,"
-              "\"reference\":\"<system>\"},"
-              "\"ledger\":{\"records\":42},\"tokens\":{\"rfc3161\":40,\"authenticode\":2,\"refused\":0},"
-              "\"last_token\":\"2023-11-14T22:15:23Z\","
-              "\"issuer\":{\"started\":\"2023-11-14T22:13:20Z\",\"signers\":2,\"waiting\":0},"
-              "\"requests\":{\"neither\":{\"refused\":7},\"rfc3161\":{\"granted\":40,\"refused\":3},"
-              "\"authenticode\":{\"granted\":2,\"refused\":1},\"turned_away\":11},"
-              "\"connections\":{\"open\":5,\"accepted\":99},\"waiting\":4,\"fronts\":2,\"units\":["
-              "{\"name\":\"main\",\"protocols\":[\"rfc3161\",\"authenticode\"],\"policy\":\"1.2.3.4\","
-              "\"digests\":[\"sha256\"],"
-              "\"digest\":\"sha256\",\"accuracy_ns\":null,\"lab\":true,\"certificate\":{\"subject\":\"<b>"
-              "\\\"A&\\\\\","
-              "\"serial\":\"01ff\",\"key\":\"rsaEncryption\",\"not_before\":\"2023-11-14T22:13:20Z\","
-              "\"not_after\":\"2024-02-22T22:13:20Z\",\"days_left\":10,"
-              "\"key_not_after\":\"2024-02-22T22:13:20Z\",\"key_days_left\":10}},"
-              "{\"name\":\"old\",\"protocols\":[\"authenticode\"],\"policy\":\"1.2.3.4\",\"digests\":["
-              "\"sha1\"],\"digest\":\"sha1\","
-              "\"accuracy_ns\":1000000000,\"lab\":false,\"certificate\":{\"subject\":\"<b>\\\"A&\\\\\","
-              "\"serial\":\"01ff\","
-              "\"key\":\"rsaEncryption\",\"not_before\":\"2023-11-14T22:13:20Z\",\"not_after\":\"2024-02-"
-              "22T22:13:20Z\","
-              "\"days_left\":10,\"key_not_after\":\"2024-02-22T22:13:20Z\",\"key_days_left\":10}}]}\n");
+        text,
+        "{\"ready\":true,\"reason\":\"ok\",\"sentence\":\"done\",\"version\":\"" TSA_VERSION
+        "\",\"time\":\"2024-02-12T22:13:20Z\","
+        "\"clock\":{\"state\":\"sync\",\"reason\":null,\"reason_text\":null,\"figure_ns\":null,\"proof\":"
+        "\"trusted\","
+        "\"proven\":false,\"bound_ns\":1500000,\"age_ns\":null,\"stratum\":null,\"reference\":\"<system>\","
+        "\"since\":null,\"changes\":0,\"leap\":\"none\",\"leap_at\":null,\"ahead_ns\":0},"
+        "\"ledger\":{\"records\":42},\"tokens\":{\"rfc3161\":40,\"authenticode\":2,\"refused\":0},"
+        "\"last_token\":\"2023-11-14T22:15:23Z\","
+        "\"issuer\":{\"started\":\"2023-11-14T22:13:20Z\",\"signers\":2,\"waiting\":0},"
+        "\"requests\":{\"neither\":{\"refused\":7},\"rfc3161\":{\"granted\":40,\"refused\":3},"
+        "\"authenticode\":{\"granted\":2,\"refused\":1},\"turned_away\":11},"
+        "\"connections\":{\"open\":5,\"accepted\":99},\"waiting\":4,\"fronts\":2,\"units\":["
+        "{\"name\":\"main\",\"protocols\":[\"rfc3161\",\"authenticode\"],\"policy\":\"1.2.3.4\","
+        "\"digests\":[\"sha256\"],"
+        "\"digest\":\"sha256\",\"accuracy_ns\":null,\"lab\":true,\"certificate\":{\"subject\":\"<b>"
+        "\\\"A&\\\\\","
+        "\"serial\":\"01ff\",\"key\":\"rsaEncryption\",\"not_before\":\"2023-11-14T22:13:20Z\","
+        "\"not_after\":\"2024-02-22T22:13:20Z\",\"days_left\":10,"
+        "\"key_not_after\":\"2024-02-22T22:13:20Z\",\"key_days_left\":10}},"
+        "{\"name\":\"old\",\"protocols\":[\"authenticode\"],\"policy\":\"1.2.3.4\",\"digests\":["
+        "\"sha1\"],\"digest\":\"sha1\","
+        "\"accuracy_ns\":1000000000,\"lab\":false,\"certificate\":{\"subject\":\"<b>\\\"A&\\\\\","
+        "\"serial\":\"01ff\","
+        "\"key\":\"rsaEncryption\",\"not_before\":\"2023-11-14T22:13:20Z\",\"not_after\":\"2024-02-"
+        "22T22:13:20Z\","
+        "\"days_left\":10,\"key_not_after\":\"2024-02-22T22:13:20Z\",\"key_days_left\":10}}]}\n");
 }
 
 static void test_json_without_issuer(void **state)
@@ -375,10 +470,17 @@ static void test_download(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_html),      cmocka_unit_test(test_doors),
-        cmocka_unit_test(test_policy),    cmocka_unit_test(test_days),
-        cmocka_unit_test(test_not_ready), cmocka_unit_test(test_host),
-        cmocka_unit_test(test_json),      cmocka_unit_test(test_json_without_issuer),
+        cmocka_unit_test(test_html),
+        cmocka_unit_test(test_doors),
+        cmocka_unit_test(test_policy),
+        cmocka_unit_test(test_days),
+        cmocka_unit_test(test_not_ready),
+        cmocka_unit_test(test_backwards),
+        cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_lab_time),
+        cmocka_unit_test(test_host),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_json_without_issuer),
         cmocka_unit_test(test_download),
     };
 

@@ -17,6 +17,7 @@
 
 #include "tsa/base/now.h"
 #include "tsa/front/view.h"
+#include "tsa/role/clockpage.h"
 
 #define MANY (VIEW_MAX_WAITING + 3)
 
@@ -242,6 +243,9 @@ static void tell(struct world *w, uint32_t ready, enum rc reason)
     const struct msg_facts facts = {.id = w->asked,
                                     .facts = {.ready = ready,
                                               .reason = reason,
+                                              .clock_state = ready ? CLOCKPAGE_SYNC : CLOCKPAGE_STOP,
+                                              .clock_reason = reason,
+                                              .clock_figure_ns = 1204000000,
                                               .ledger_sequence = 42,
                                               .clock_bound_ns = -1,
                                               .clock_age_ns = -1}};
@@ -253,7 +257,7 @@ static void tell(struct world *w, uint32_t ready, enum rc reason)
 }
 
 static const char *const paths[] = {"/", "/status.json", "/metrics", "/readyz"};
-static const char *const expected[] = {"<td id=\"ledger\">42 tokens</td>", "\"ledger\":{\"records\":42}",
+static const char *const expected[] = {"<td id=\"ledger\">42 records</td>", "\"ledger\":{\"records\":42}",
                                        "\ntsa_ledger_sequence 42\n", "\r\n\r\nready\n"};
 
 static void one_question_for_all(void **state)
@@ -338,12 +342,12 @@ static void why_it_is_not_ready(void **state)
 
     (void)state;
     hear(w);
-    tell(w, 0, RC_CLOCK_UNTRUSTED);
-    assert_seen(w, fd, "\r\n\r\nthe clock is not proven to be right\n");
+    tell(w, 0, RC_CLOCK_OLD);
+    assert_seen(w, fd, "\r\n\r\nthe clock was not compared with its reference for too long: 1.204 s ago\n");
     assert_int_equal(strncmp(w->seen, "HTTP/1.1 503 ", 13), 0);
     close(fd);
     fd = ask(w, "GET", "/metrics");
-    assert_seen(w, fd, "\ntsa_not_ready{reason=\"clock-untrusted\"} 1\n");
+    assert_seen(w, fd, "\ntsa_not_ready{reason=\"clock-old\"} 1\n");
     close(fd);
     turn(w);
     world_free(w);
