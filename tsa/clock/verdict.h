@@ -5,6 +5,9 @@
  * log here: everything is an argument.
  *
  *     bound = source's bound + |change of (REALTIME - MONOTONIC) since the reference was last measured|
+ *
+ * A measurement counts when it was surely begun after the clock was set. And where a leap second came that the source alone or the list alone has
+ * announced, or that may have come, nothing is proven until the reference was measured again.
  */
 #ifndef TSA_CLOCK_VERDICT_H
 #define TSA_CLOCK_VERDICT_H
@@ -28,9 +31,17 @@ struct verdict {
     struct verdict_rules rules;
     struct clockpage_record last; /* epoch 0: none */
     int64_t bad_opinion_since;    /* CLOCK_MONOTONIC; 0: it is good */
+    bool is_contradicted;         /* the servers have said so, and not yet otherwise */
+    int64_t settled_mono_ns;      /* neither the clock nor UTC has moved since */
+    int64_t anchor_ns;            /* REALTIME - MONOTONIC then */
+    int64_t highest_ns;           /* the largest one since base_ns */
+    int64_t heard_mono_ns;        /* the last sample that said something */
+    int64_t leap_done;            /* the midnight of the leap second that was passed, 0 = none ... */
+    int64_t leap_mono_ns;         /* ... and when that was */
+    int64_t doubt_ns;             /* how far UTC may have moved there, before a measurement tells */
 };
 
-/* verdict_rules_of reads them from the settings; where lab time is on, proof becomes CLOCKPAGE_LAB_TIME. */
+/* verdict_rules_of reads them from the settings; proof: of the source, CLOCKPAGE_LAB_TIME where lab time is on. */
 struct verdict_rules verdict_rules_of(const struct settings *settings, enum clockpage_proof proof);
 
 /* verdict_init goes on from the record that a former process of this boot left in the file (NULL: there is none), so that a restart forgives nothing. */
