@@ -21,19 +21,24 @@
 
 #include "tsa/base/mem.h"
 
-#define SOCKET_NAME  "control"
-#define LINE_MAX_LEN 64
-#define BACKLOG      16
-#define CLIENT_S     3 /* for a client to ask, and to take its answer */
-#define FACTS_S      1 /* for the issuer to say what it knows */
-#define PAUSE_S      1 /* where no descriptor is left to accept with */
-#define READ_CHUNK   4096
+#define SOCKET_NAME "control"
+#define LINE_MAX_LEN                                                                                         \
+    (sizeof(CONTROL_ACKNOWLEDGE) + MSG_REASON_MAX + 64) /* one that is a little too long is told so */
+#define BACKLOG    16
+#define CLIENT_S   3 /* for a client to ask, and to take its answer */
+#define FACTS_S    1 /* for the issuer to say what it knows */
+#define ACCEPTED_S 5 /* for the issuer to take an acknowledgement, which it syncs to disk */
+#define PAUSE_S    1 /* where no descriptor is left to accept with */
+#define READ_CHUNK 4096
+
+#define MAY_BE_TAKEN "; tsa clock status tells whether it was taken"
 
 struct control_client {
     struct control *control;
     struct bufferevent *stream; /* NULL: a free place */
     struct event *timer;        /* until the answer must be known */
     uint64_t id;                /* of the question for facts; 0: none */
+    uint64_t acknowledge;       /* of what the issuer was told; 0: nothing */
     uint64_t reload;            /* that it waits for; 0: none */
     uint64_t since;             /* counts clients, in the order in which they came */
     bool has_asked;
@@ -50,7 +55,7 @@ struct control {
 
 static void accept_one(struct control *control);
 static void hear_client(struct control_client *client);
-static void answer_client(struct control_client *client, const struct facts *facts);
+static void be_late(struct control_client *client);
 static void drop_client(struct control_client *client);
 
 /* ---- callbacks, in firing order ---- */
@@ -81,7 +86,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    answer_client(arg, NULL);
+    be_late(arg);
 }
 
 static void on_written(struct bufferevent *stream, void *arg)
@@ -182,7 +187,7 @@ static void write_text(struct control_client *client, const json_t *object)
 {
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
 
-    client->id = client->reload = 0;
+    client->id = client->reload = client->acknowledge = 0;
     bufferevent_setcb(client->stream, NULL, on_written, on_event, client);
     (void)event_del(client->timer);
     if (text) {
@@ -206,11 +211,26 @@ static void answer_client(struct control_client *client, const struct facts *fac
     write_json(client, source->build(source->arg, facts));
 }
 
-static void ask_status(struct control_client *client)
+static void refuse(struct control_client *client, enum rc rc, const char *why)
+{
+    write_json(client, json_pack("{s:b,s:s,s:s}", "ok", 0, "reason", rc_word(rc), "why", why));
+}
+
+static void be_late(struct control_client *client)
+{
+    if (client->acknowledge) {
+        refuse(client, RC_ISSUER_SILENT, "the signing process does not answer" MAY_BE_TAKEN);
+    } else {
+        answer_client(client, NULL);
+    }
+}
+
+static void ask_status(struct control_client *client, const char *rest)
 {
     const struct timeval patience = {.tv_sec = FACTS_S};
     struct control *control = client->control;
 
+    (void)rest;
     client->id = ++control->last_id;
     if (control->source.ask(control->source.arg, client->id)) {
         (void)event_add(client->timer, &patience);
@@ -219,38 +239,88 @@ static void ask_status(struct control_client *client)
     }
 }
 
-static void ask_reload(struct control_client *client)
+static void ask_reload(struct control_client *client, const char *rest)
 {
     const struct control_source *source = &client->control->source;
 
+    (void)rest;
     client->reload = source->reload(source->arg);
     if (!client->reload) {
         write_json(client, json_pack("{s:b,s:[s]}", "ok", 0, "lines", "the authority is about to stop"));
     }
 }
 
-static void ask_reload_soon(struct control_client *client)
+static void ask_reload_soon(struct control_client *client, const char *rest)
 {
-    ask_reload(client);
+    ask_reload(client, rest);
     if (client->reload) {
         write_json(client, json_pack("{s:b,s:[]}", "ok", 1, "lines"));
     }
+}
+
+/* It goes into the record and into logs: what could forge a line there stays out. The C1 controls (U+0080 to U+009F) are two octets. */
+static bool is_reason(struct bytes reason)
+{
+    json_t *text = json_stringn((const char *)reason.data, reason.len); /* NULL unless it is UTF-8 */
+    bool good = text && reason.len > 0 && reason.len <= MSG_REASON_MAX;
+
+    for (size_t i = 0; good && i < reason.len; i++) {
+        good = reason.data[i] >= 0x20 && reason.data[i] != 0x7f &&
+               (reason.data[i] != 0xc2 || reason.data[i + 1] >= 0xa0);
+    }
+    json_decref(text);
+    return good;
+}
+
+static void ask_acknowledge(struct control_client *client, const char *rest)
+{
+    const struct timeval patience = {.tv_sec = ACCEPTED_S};
+    struct control *control = client->control;
+    const struct msg_acknowledge acknowledge = {.id = ++control->last_id, .reason = bytes_str(rest)};
+
+    char why[120];
+
+    if (!is_reason(acknowledge.reason)) {
+        (void)snprintf(why, sizeof(why),
+                       "the reason is one line of UTF-8 without control characters, of 1 to %d octets",
+                       MSG_REASON_MAX);
+        refuse(client, RC_MSG_MALFORMED, why);
+    } else if (!control->source.acknowledge(control->source.arg, &acknowledge)) {
+        refuse(client, RC_ISSUER_GONE, "the signing process is not there just now; try again");
+    } else {
+        client->acknowledge = acknowledge.id;
+        (void)event_add(client->timer, &patience);
+    }
+}
+
+/* What stands behind the word, without the blank; NULL: it is another word, or it is not followed as it must be. */
+static const char *rest_of(const char *line, const char *word, bool has_rest)
+{
+    const size_t len = strlen(word);
+
+    if (strncmp(line, word, len) != 0 || (line[len] != 0 && !has_rest)) {
+        return NULL;
+    }
+    return line[len] == 0 ? "" : line[len] == ' ' ? line + len + 1 : NULL;
 }
 
 static void take_request(struct control_client *client, const char *line)
 {
     static const struct {
         const char *request;
-        void (*ask)(struct control_client *client);
+        void (*ask)(struct control_client *client, const char *rest);
+        bool has_rest;
     } requests[] = {
-        {CONTROL_STATUS, ask_status},
-        {CONTROL_RELOAD, ask_reload},
-        {CONTROL_RELOAD_ASK, ask_reload_soon},
+        {CONTROL_STATUS, ask_status, false},          {CONTROL_CLOCK, ask_status, false},
+        {CONTROL_RELOAD, ask_reload, false},          {CONTROL_RELOAD_ASK, ask_reload_soon, false},
+        {CONTROL_ACKNOWLEDGE, ask_acknowledge, true},
     };
 
     for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
-        if (strcmp(line, requests[i].request) == 0) {
-            requests[i].ask(client);
+        const char *rest = rest_of(line, requests[i].request, requests[i].has_rest);
+
+        if (rest) {
+            requests[i].ask(client, rest);
             return;
         }
     }
@@ -260,7 +330,8 @@ static void take_request(struct control_client *client, const char *line)
 static void hear_client(struct control_client *client)
 {
     struct evbuffer *in = bufferevent_get_input(client->stream);
-    char *line = evbuffer_readln(in, NULL, EVBUFFER_EOL_LF);
+    size_t len = 0;
+    char *line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
 
     if (!line && evbuffer_get_length(in) >= LINE_MAX_LEN) {
         drop_client(client);
@@ -271,7 +342,7 @@ static void hear_client(struct control_client *client)
     }
     (void)bufferevent_disable(client->stream, EV_READ);
     client->has_asked = true;
-    take_request(client, line);
+    take_request(client, strlen(line) == len ? line : "");
     free(line);
 }
 
@@ -290,6 +361,41 @@ void control_answer_reload(struct control *control, uint64_t number, const json_
     for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
         if (control->clients[i].stream && control->clients[i].reload == number) {
             write_text(&control->clients[i], answer);
+        }
+    }
+}
+
+static json_t *acknowledged_json(const struct msg_acknowledged *answer)
+{
+    json_t *out = json_pack("{s:b}", "ok", answer->rc == RC_OK);
+
+    if (answer->rc != RC_OK) {
+        const struct bytes why = answer->why.len ? answer->why : bytes_str(rc_text(answer->rc));
+
+        (void)json_object_set_new(out, "reason", json_string(rc_word(answer->rc)));
+        (void)json_object_set_new(out, "why", json_stringn((const char *)why.data, why.len));
+    }
+    return out;
+}
+
+void control_answer_acknowledge(struct control *control, const struct msg_acknowledged *answer)
+{
+    for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
+        struct control_client *client = &control->clients[i];
+
+        if (client->stream && client->acknowledge && client->acknowledge == answer->id) {
+            write_json(client, acknowledged_json(answer));
+            return;
+        }
+    }
+}
+
+void control_lose_acknowledge(struct control *control)
+{
+    for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
+        if (control->clients[i].stream && control->clients[i].acknowledge) {
+            refuse(&control->clients[i], RC_ISSUER_GONE,
+                   "the signing process ended before it answered" MAY_BE_TAKEN);
         }
     }
 }

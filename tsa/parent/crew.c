@@ -10,9 +10,7 @@
 
 #include "tsa/base/log.h"
 
-#define ISSUER      0
-#define CLOCK       1
-#define FIRST_FRONT 2
+#define ISSUER 0
 
 static void give_issuer(struct crew *crew, struct role *role, struct launch *launch);
 static void give_clock(struct crew *crew, struct role *role, struct launch *launch);
@@ -46,6 +44,13 @@ static void on_facts(void *arg, const struct msg_facts *facts)
     crew->owner.on_facts(crew->owner.arg, facts);
 }
 
+static void on_acknowledged(void *arg, const struct msg_acknowledged *answer)
+{
+    struct crew *crew = arg;
+
+    crew->owner.on_acknowledged(crew->owner.arg, answer);
+}
+
 /* ---- what a role gets ---- */
 
 static void close_peer(struct role *role)
@@ -74,10 +79,10 @@ static void give_issuer(struct crew *crew, struct role *role, struct launch *lau
     (void)role;
     house_give_issuer(crew->owner.house, &launch->spawn);
     stock_give_issuer(&crew->generation->stock, &launch->spawn);
-    for (size_t i = FIRST_FRONT; i < crew->num; i++) {
+    for (size_t i = 0; i < crew->num; i++) {
         struct role *front = &crew->roles[i];
 
-        if (front->leaving || chan_pair(pair) != RC_OK) {
+        if (front->kind != ROLE_FRONT || front->leaving || chan_pair(pair) != RC_OK) {
             continue;
         }
         spawn_add_n(&launch->spawn, "front", num++, pair[0]);
@@ -144,8 +149,8 @@ void crew_connect(struct crew *old, struct crew *now)
     struct msg_units units;
 
     generation_units(old->generation, now->generation, &units);
-    for (size_t i = FIRST_FRONT; i < old->num; i++) {
-        if (old->roles[i].ready) {
+    for (size_t i = 0; i < old->num; i++) {
+        if (old->roles[i].kind == ROLE_FRONT && old->roles[i].ready) {
             connect_front(&old->roles[i], crew_issuer(now), &units);
         }
     }
@@ -160,7 +165,12 @@ struct role *crew_issuer(struct crew *crew)
 
 struct role *crew_clock(struct crew *crew)
 {
-    return &crew->roles[CLOCK];
+    for (size_t i = 0; i < crew->num; i++) {
+        if (crew->roles[i].kind == ROLE_CLOCK) {
+            return &crew->roles[i];
+        }
+    }
+    return NULL;
 }
 
 enum rc crew_start(struct crew *crew, enum role_kind kind)
@@ -219,7 +229,7 @@ static enum rc add_roles(struct crew *crew)
 {
     enum rc rc = add_role(crew, ROLE_ISSUER);
 
-    if (rc == RC_OK) {
+    if (rc == RC_OK && !house_has_service(&crew->generation->settings)) {
         rc = add_role(crew, ROLE_CLOCK);
     }
     for (int64_t i = 0; rc == RC_OK && i < crew->generation->settings.fronts; i++) {
@@ -240,6 +250,7 @@ struct crew *crew_new(const struct crew_owner *owner, struct generation **take_g
             .give = on_give,
             .on_change = on_change,
             .on_facts = on_facts,
+            .on_acknowledged = on_acknowledged,
             .arg = crew,
         };
         crew->generation = *take_generation;

@@ -21,6 +21,7 @@ struct crew_owner {
     const struct house *house;
     void (*on_change)(void *arg, struct crew *crew, struct role *role); /* it is loaded, or ready */
     void (*on_facts)(void *arg, const struct msg_facts *facts);
+    void (*on_acknowledged)(void *arg, const struct msg_acknowledged *answer);
     void *arg;
 };
 
@@ -28,7 +29,7 @@ struct crew {
     struct crew_owner owner;
     struct role_owner of_roles;
     struct generation *generation;
-    struct role roles[CREW_MAX_ROLES]; /* issuer, clock, fronts */
+    struct role roles[CREW_MAX_ROLES]; /* issuer, clock (none beside a clock service), fronts */
     size_t num;
 };
 
@@ -38,7 +39,7 @@ struct crew *crew_new(const struct crew_owner *owner, struct generation **take_g
 void crew_free(struct crew *crew);
 
 struct role *crew_issuer(struct crew *crew);
-struct role *crew_clock(struct crew *crew);
+struct role *crew_clock(struct crew *crew); /* NULL: a clock service watches the clock */
 /* crew_start starts all roles of a kind; RC_IO when one could not be (it is tried again). */
 enum rc crew_start(struct crew *crew, enum role_kind kind);
 

@@ -28,7 +28,12 @@ struct generation *generation_read(const char *config, struct cfg_errors *errors
 
 enum rc generation_open_stock(struct generation *generation, struct cfg_errors *errors)
 {
-    const enum rc rc = stock_open(&generation->stock, &generation->settings, generation->text);
+    const struct stock_source source = {
+        .settings = &generation->settings,
+        .text = generation->text,
+        .lab_time = generation->lab_time,
+    };
+    const enum rc rc = stock_open(&generation->stock, &source);
 
     if (rc != RC_OK) {
         cfg_errors_add(errors, "%s", generation->stock.error);

@@ -14,7 +14,8 @@ struct generation {
     unsigned number;      /* from 1 */
     struct gentime since; /* when it began to serve; 0: it does not yet */
     struct settings settings;
-    char *text; /* of the configuration, as the roles read it */
+    char *text;                     /* of the configuration, as the roles read it */
+    const struct labtime *lab_time; /* its maker sets it; outlives it; NULL: none */
     struct stock stock;
     struct listeners listeners;
 };
@@ -22,7 +23,7 @@ struct generation {
 /* generation_read reads the configuration. NULL with errors. Free with generation_free. */
 struct generation *generation_read(const char *config, struct cfg_errors *errors);
 
-/* generation_open_stock opens what the settings name; generation_listen the sockets: listen, where it is not NULL and not empty, stands in the place of
+/* generation_open_stock opens what the settings name, but for what is the clock's; generation_listen the sockets: listen, where it is not NULL and not empty, stands in the place of
  * the setting of that name; what before listens on already (NULL: nothing) is taken over. RC_IO, RC_CONFIG with an error. */
 enum rc generation_open_stock(struct generation *generation, struct cfg_errors *errors) MUST_CHECK;
 enum rc generation_listen(struct generation *generation, const struct cfg_strings *listen,

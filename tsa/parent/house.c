@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Opened once, at the start. The clock file is made anew each time: a record that a former boot left behind would carry times of another
- * monotonic clock.
+ * monotonic clock. That of a clock service is the service's affair: it is opened to be read, and it is there before the authority is.
  */
 #include "tsa/parent/house.h"
 
@@ -15,10 +15,12 @@
 #include <unistd.h>
 
 #include "tsa/parent/record_dir.h"
-#include "tsa/role/clockpage.h"
 
 #define CLOCK_FILE  "clock"
 #define FOLDER_MODE 0700
+
+#define STAYS         "that can not change while it runs: stop it and start it again"
+#define START_SERVICE "start the clock service (tsa clock run -c FILE) first"
 
 __attribute__((format(printf, 2, 3))) static enum rc fail(struct house *house, const char *format, ...)
 {
@@ -48,6 +50,11 @@ static enum rc lock_run_dir(struct house *house, const char *path)
     return RC_OVERLOADED;
 }
 
+bool house_has_service(const struct settings *settings)
+{
+    return settings->clock.file && *settings->clock.file;
+}
+
 static enum rc make_clock(struct house *house, const char *run_dir)
 {
     const bool gone = unlinkat(house->run_dir, CLOCK_FILE, 0) == 0 || errno == ENOENT;
@@ -60,6 +67,53 @@ static enum rc make_clock(struct house *house, const char *run_dir)
         return fail(house, "can not make %s/" CLOCK_FILE ": %s", run_dir, strerror(errno));
     }
     return RC_OK;
+}
+
+/* Nothing but zeros: it is made, and the first record is on its way. Everything else has to be a record. */
+static bool is_clock_file(int fd, const struct clockpage *page)
+{
+    struct clockpage_record record;
+    uint64_t magic;
+
+    return (pread(fd, &magic, sizeof(magic), 0) == sizeof(magic) && magic == 0) ||
+           clockpage_read(page, &record);
+}
+
+/* Who may write into it decides how wrong the clock can be: its owner, and nobody beside him. */
+static enum rc open_service(struct house *house, const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat st;
+
+    house->clock_readonly = fd;
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        return fail(house, "clock.file: can not open %s: %s; " START_SERVICE, path, strerror(errno));
+    }
+    house->page = S_ISREG(st.st_mode) ? clockpage_open(fd, false) : NULL;
+    if (!house->page || !is_clock_file(fd, house->page)) {
+        return fail(house, "clock.file: %s is not a clock file that is in use; " START_SERVICE, path);
+    }
+    if (st.st_mode & (S_IWGRP | S_IWOTH)) {
+        return fail(house,
+                    "clock.file: %s has mode %04o: others than the clock service may write it; chmod go-w %s",
+                    path, (unsigned)(st.st_mode & 07777), path);
+    }
+    return RC_OK;
+}
+
+static enum rc open_clock(struct house *house, const struct settings *settings)
+{
+    enum rc rc;
+
+    if (house_has_service(settings)) {
+        return open_service(house, settings->clock.file);
+    }
+    rc = make_clock(house, settings->run_dir);
+    if (rc == RC_OK) {
+        house->page = clockpage_open(house->clock_readonly, false);
+        rc = house->page ? RC_OK : fail(house, "can not map the clock file: %s", strerror(errno));
+    }
+    return rc;
 }
 
 static enum rc make_counters(struct house *house)
@@ -79,7 +133,7 @@ enum rc house_open(struct house *house, const struct settings *settings)
         rc = lock_run_dir(house, settings->run_dir);
     }
     if (rc == RC_OK) {
-        rc = make_clock(house, settings->run_dir);
+        rc = open_clock(house, settings);
     }
     if (rc == RC_OK) {
         rc = open_folder(house, settings->ledger.dir, &house->ledger);
@@ -110,6 +164,8 @@ void house_close(struct house *house)
         shared_unmap(house->shared);
         house->shared = NULL;
     }
+    clockpage_close(house->page);
+    house->page = NULL;
     close_fd(&house->counters);
     close_fd(&house->ledger);
     close_fd(&house->clock);
@@ -118,16 +174,33 @@ void house_close(struct house *house)
 }
 
 /* By what the path leads to, not by how it is written. */
-static void check_folder(int fd, const char *name, const char *path, struct cfg_errors *errors)
+static bool is_same(int fd, const char *path)
 {
     struct stat now, wanted;
 
-    if (fstat(fd, &now) != 0 || stat(path, &wanted) != 0 || now.st_dev != wanted.st_dev ||
-        now.st_ino != wanted.st_ino) {
-        cfg_errors_add(errors,
-                       "%s: %s is not the folder that is in use; that can not change while it runs: stop it "
-                       "and start it again",
-                       name, path);
+    return fstat(fd, &now) == 0 && stat(path, &wanted) == 0 && now.st_dev == wanted.st_dev &&
+           now.st_ino == wanted.st_ino;
+}
+
+static void check_folder(int fd, const char *name, const char *path, struct cfg_errors *errors)
+{
+    if (!is_same(fd, path)) {
+        cfg_errors_add(errors, "%s: %s is not the folder that is in use; " STAYS, name, path);
+    }
+}
+
+/* A service's file that was made anew has the same name: it is another one. */
+static void check_clock(const struct house *house, const struct settings *settings, struct cfg_errors *errors)
+{
+    const bool has_service = house_has_service(settings);
+
+    if (has_service && house->clock >= 0) {
+        cfg_errors_add(errors, "clock.file: the clock is watched by a part of this authority; " STAYS);
+    } else if (!has_service && house->clock < 0) {
+        cfg_errors_add(errors, "clock.file: the clock is watched by a service of its own; " STAYS);
+    } else if (has_service && !is_same(house->clock_readonly, settings->clock.file)) {
+        cfg_errors_add(errors, "clock.file: %s is not the clock file that is in use; " STAYS,
+                       settings->clock.file);
     }
 }
 
@@ -135,6 +208,7 @@ void house_check(const struct house *house, const struct settings *settings, str
 {
     check_folder(house->run_dir, "run_dir", settings->run_dir, errors);
     check_folder(house->ledger, "ledger.dir", settings->ledger.dir, errors);
+    check_clock(house, settings, errors);
 }
 
 static size_t list_units(const struct settings *settings, const char **names)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a role may say is little: loaded, ready, alive, and of the issuer facts. One that says anything else is ended. What the timer does when
+ * What a role may say is little: loaded, ready, alive, and of the issuer facts and what became of an acknowledgement. One that says anything else is ended. What the timer does when
  * it fires stands in one table, by what was waited for.
  */
 #include "tsa/parent/role.h"
@@ -119,6 +119,18 @@ bool role_ask_facts(const struct role *role, uint64_t id)
     return flush_and_clear(role, &out);
 }
 
+bool role_acknowledge(const struct role *role, const struct msg_acknowledge *acknowledge)
+{
+    struct chan_out out;
+
+    if (!role->ready) {
+        return false;
+    }
+    chan_out_init(&out, MESSAGE_LIMIT);
+    msg_put_acknowledge(&out, acknowledge);
+    return flush_and_clear(role, &out);
+}
+
 bool role_send_peer(const struct role *role, struct bytes body, int fd)
 {
     if (role->chan < 0) {
@@ -218,20 +230,12 @@ static bool is_loaded(struct role *role)
     return true;
 }
 
-static bool take_message(struct role *role, const struct chan_message *message)
+/* What only an issuer may say. */
+static bool take_answer(struct role *role, const struct chan_message *message)
 {
     struct msg_facts facts;
+    struct msg_acknowledged answer;
 
-    if (message->type == MSG_PONG && message->body.len == 0 && role->ready) {
-        role->num_unanswered = 0;
-        return true;
-    }
-    if (message->type == MSG_READY && message->body.len == 0 && !role->ready) {
-        return is_ready(role);
-    }
-    if (role->kind != ROLE_ISSUER) {
-        return false;
-    }
     if (message->type == MSG_LOADED && message->body.len == 0 && !role->loaded && !role->ready) {
         return is_loaded(role);
     }
@@ -239,7 +243,23 @@ static bool take_message(struct role *role, const struct chan_message *message)
         role->owner->on_facts(role->owner->arg, &facts);
         return true;
     }
+    if (message->type == MSG_ACKNOWLEDGED && msg_get_acknowledged(message->body, &answer) == RC_OK) {
+        role->owner->on_acknowledged(role->owner->arg, &answer);
+        return true;
+    }
     return false;
+}
+
+static bool take_message(struct role *role, const struct chan_message *message)
+{
+    if (message->type == MSG_PONG && message->body.len == 0 && role->ready) {
+        role->num_unanswered = 0;
+        return true;
+    }
+    if (message->type == MSG_READY && message->body.len == 0 && !role->ready) {
+        return is_ready(role);
+    }
+    return role->kind == ROLE_ISSUER && take_answer(role, message);
 }
 
 static void hear(struct role *role)

@@ -68,6 +68,7 @@ struct role_owner {
     void (*give)(void *arg, struct role *role, struct launch *launch);
     void (*on_change)(void *arg, struct role *role); /* it is loaded, or ready */
     void (*on_facts)(void *arg, const struct msg_facts *facts);
+    void (*on_acknowledged)(void *arg, const struct msg_acknowledged *answer);
     void *arg;
 };
 
@@ -95,8 +96,9 @@ void role_ping(struct role *role);
 bool role_send(const struct role *role, enum msg_type type);
 bool role_send_peer(const struct role *role, struct bytes body, int fd);
 
-/* role_ask_facts asks an issuer that is ready. */
+/* role_ask_facts asks an issuer that is ready; role_acknowledge tells it that the clock was set back rightly. */
 bool role_ask_facts(const struct role *role, uint64_t id);
+bool role_acknowledge(const struct role *role, const struct msg_acknowledge *acknowledge);
 
 /* role_forget takes note of its process's end. role_count_death counts it and returns how many there were within ROLE_WINDOW_S. */
 void role_forget(struct role *role);

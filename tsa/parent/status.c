@@ -10,7 +10,7 @@
 
 #include "certs/certfile.h"
 #include "tsa/base/now.h"
-#include "tsa/role/clockpage.h"
+#include "tsa/parent/status_clock.h"
 
 #define CERTS_MAX (1u << 20)
 #define DAY       86400
@@ -19,15 +19,6 @@
 static void set(json_t *object, const char *name, json_t *value)
 {
     (void)json_object_set_new(object, name, value);
-}
-
-static json_t *time_json(struct gentime t)
-{
-    char text[GENTIME_TEXT_MAX];
-    size_t len;
-
-    return t.sec && gentime_build_iso(gentime_round(t, 3), text, &len) == RC_OK ? json_stringn(text, len)
-                                                                                : json_null();
 }
 
 /* ---- what the parent knows ---- */
@@ -82,7 +73,7 @@ static json_t *generation_json(const struct generation *generation)
     json_t *out = json_object();
 
     set(out, "number", json_integer(generation->number));
-    set(out, "since", time_json(generation->since));
+    set(out, "since", status_time(generation->since));
     return out;
 }
 
@@ -119,7 +110,7 @@ static json_t *reload_json(const struct reload *reload)
     const bool any = result->at.sec != 0;
 
     set(out, "running", json_boolean(reload_is_running(reload)));
-    set(out, "at", time_json(result->at));
+    set(out, "at", status_time(result->at));
     set(out, "ok", any ? json_boolean(result->good) : json_null());
     set(out, "lines", lines_json(result));
     return out;
@@ -136,13 +127,21 @@ json_t *status_reload_answer(const struct reload *reload)
     return out;
 }
 
-/* The certificate out of the text that the roles have, which may no longer be what the file says. */
-static json_t *certificate_json(int fd)
+static json_t *lab_time_json(const struct labtime *time)
+{
+    char text[LABTIME_TEXT_MAX];
+
+    return time ? json_string(labtime_text(time, text)) : json_null();
+}
+
+/* The certificate out of the text that the roles have, which may no longer be what the file says. Its days are counted by the clock that the units go by. */
+static json_t *certificate_json(int fd, const struct labtime *time)
 {
     struct certfile file = {0};
     struct wbuf text;
     struct cert cert;
     char name[200];
+    const struct gentime now = time ? labtime_now(time) : now_real();
     json_t *out = json_null();
     ssize_t len = -1;
 
@@ -154,8 +153,8 @@ static json_t *certificate_json(int fd)
         chain_order(file.certs, file.num) == RC_OK && cert_parse(file.certs[0], &cert) == RC_OK) {
         out = json_object();
         set(out, "subject", json_string(cert_name(cert.subject, name, sizeof(name))));
-        set(out, "not_after", time_json(cert.not_after));
-        set(out, "days_left", json_integer((cert.not_after.sec - now_real().sec) / DAY));
+        set(out, "not_after", status_time(cert.not_after));
+        set(out, "days_left", json_integer((cert.not_after.sec - now.sec) / DAY));
     }
     certfile_clear(&file);
     wbuf_clear(&text);
@@ -174,26 +173,13 @@ static json_t *units_json(const struct generation *generation)
         set(one, "policy", json_string(unit->policy));
         set(one, "rfc3161", json_boolean(unit->protocols & SETTINGS_RFC3161));
         set(one, "authenticode", json_boolean(unit->protocols & SETTINGS_AUTHENTICODE));
-        set(one, "certificate", certificate_json(generation->stock.units[i].chain));
+        set(one, "certificate", certificate_json(generation->stock.units[i].chain, generation->lab_time));
         (void)json_array_append_new(list, one);
     }
     return list;
 }
 
 /* ---- what the issuer knows ---- */
-
-static json_t *clock_json(const struct facts *facts)
-{
-    static const char *const states[] = {"unknown", "sync", "warn", "stop"};
-    json_t *out = json_object();
-
-    set(out, "state", json_string(states[facts->clock_state]));
-    set(out, "proven", json_boolean(facts->clock_proven == CLOCKPAGE_PROVEN));
-    set(out, "bound_ns", facts->clock_bound_ns < 0 ? json_null() : json_integer(facts->clock_bound_ns));
-    set(out, "age_ns", facts->clock_age_ns < 0 ? json_null() : json_integer(facts->clock_age_ns));
-    set(out, "reference", json_string(facts->clock_reference));
-    return out;
-}
 
 static void add_facts(json_t *out, const struct facts *facts)
 {
@@ -202,16 +188,15 @@ static void add_facts(json_t *out, const struct facts *facts)
     set(tokens, "rfc3161", json_integer((json_int_t)facts->num_rfc3161));
     set(tokens, "authenticode", json_integer((json_int_t)facts->num_authenticode));
     set(tokens, "refused", json_integer((json_int_t)facts->num_refused));
-    set(tokens, "since", time_json(facts->started));
-    set(tokens, "last_time", time_json(facts->last_time));
+    set(tokens, "since", status_time(facts->started));
+    set(tokens, "last_time", status_time(facts->last_time));
     set(ledger, "records", json_integer((json_int_t)facts->ledger_sequence));
-    set(issuer, "started", time_json(facts->started));
+    set(issuer, "started", status_time(facts->started));
     set(issuer, "signers", json_integer(facts->num_signers));
     set(issuer, "waiting", json_integer(facts->num_waiting));
-    set(out, "clock", clock_json(facts));
     set(out, "ledger", ledger);
     set(out, "tokens", tokens);
-    set(out, "last_token", time_json(facts->last_time));
+    set(out, "last_token", status_time(facts->last_time));
     set(out, "issuer", issuer);
     set(out, "signers", json_integer(facts->num_signers));
     set(out, "waiting", json_integer(facts->num_waiting));
@@ -241,13 +226,15 @@ static void add_state(json_t *out, const struct supervise *supervise, const stru
 json_t *status_build(const struct status_source *source, const struct facts *facts)
 {
     const struct generation *generation = source->supervise->now->generation;
+    const struct clockpage *page = source->supervise->house->page;
     json_t *out = json_object();
 
     add_state(out, source->supervise, facts);
     set(out, "version", json_string(TSA_VERSION));
-    set(out, "time", time_json(now_real()));
+    set(out, "time", status_time(now_real()));
+    set(out, "lab_time", lab_time_json(source->lab_time));
     set(out, "pid", json_integer(getpid()));
-    set(out, "started", time_json(source->started));
+    set(out, "started", status_time(source->started));
     set(out, "configuration", json_string(source->config));
     set(out, "listen", listen_json(&generation->listeners, LISTENER_PLAIN));
     set(out, "tls", listen_json(&generation->listeners, LISTENER_TLS));
@@ -256,6 +243,7 @@ json_t *status_build(const struct status_source *source, const struct facts *fac
     set(out, "reload", reload_json(source->reload));
     set(out, "roles", roles_json(source->supervise));
     set(out, "units", units_json(generation));
+    set(out, "clock", status_clock(facts, page, generation->settings.clock.file));
     if (facts) {
         add_facts(out, facts);
     }

@@ -11,7 +11,8 @@
 #include "tsa/parent/reload.h"
 
 struct status_source {
-    const char *config; /* path of the configuration */
+    const char *config;             /* path of the configuration */
+    const struct labtime *lab_time; /* NULL: none */
     struct gentime started;
     const struct supervise *supervise;
     const struct reload *reload;

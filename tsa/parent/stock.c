@@ -10,12 +10,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "tsa/base/safefile.h"
+#include "tsa/parent/sealed.h"
 
-#define FILE_MAX (1u << 20)
+#define FILE_MAX     (1u << 20)
+#define LAB_TIME_MAX 100
 
 __attribute__((format(printf, 2, 3))) static enum rc fail(struct stock *stock, const char *format, ...)
 {
@@ -29,32 +30,10 @@ __attribute__((format(printf, 2, 3))) static enum rc fail(struct stock *stock, c
 
 /* ---- texts ---- */
 
-static bool write_all(int fd, struct bytes text)
-{
-    while (text.len) {
-        const ssize_t n = write(fd, text.data, text.len);
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return false;
-        }
-        text = bytes_of(text.data + n, text.len - (size_t)n);
-    }
-    return true;
-}
-
-/* A file in memory that nobody can change any more. */
 static enum rc seal(struct stock *stock, const char *name, struct bytes text, int *out_fd)
 {
-    const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-
-    *out_fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (*out_fd < 0 || !write_all(*out_fd, text) || fcntl(*out_fd, F_ADD_SEALS, seals) != 0) {
-        return fail(stock, "can not keep %s in memory: %s", name, strerror(errno));
-    }
-    return RC_OK;
+    *out_fd = sealed_make(name, text);
+    return *out_fd >= 0 ? RC_OK : fail(stock, "can not keep %s in memory: %s", name, strerror(errno));
 }
 
 /* An empty path is a setting that is not set. */
@@ -101,14 +80,34 @@ static enum rc open_tls(struct stock *stock, const struct settings *settings)
     return rc == RC_OK ? seal_file(stock, settings->tls.client_ca, &stock->tls_client_ca) : rc;
 }
 
+static enum rc seal_lab_time(struct stock *stock, const struct labtime *time)
+{
+    struct wbuf text;
+    enum rc rc;
+
+    if (!time || time->kind == LABTIME_NONE) {
+        return RC_OK;
+    }
+    wbuf_init(&text, LAB_TIME_MAX);
+    labtime_put(&text, time);
+    rc = wbuf_rc(&text) == RC_OK ? seal(stock, "lab_time", wbuf_bytes(&text), &stock->lab_time)
+                                 : fail(stock, "lab time: %s", rc_text(wbuf_rc(&text)));
+    wbuf_clear(&text);
+    return rc;
+}
+
 /* ---- all ---- */
 
-enum rc stock_open(struct stock *stock, const struct settings *settings, const char *text)
+enum rc stock_open(struct stock *stock, const struct stock_source *source)
 {
+    const struct settings *settings = source->settings;
     enum rc rc;
 
     *stock = (struct stock)STOCK_NONE;
-    rc = seal(stock, "configuration", bytes_str(text), &stock->config);
+    rc = seal(stock, "configuration", bytes_str(source->text), &stock->config);
+    if (rc == RC_OK) {
+        rc = seal_lab_time(stock, source->lab_time);
+    }
     for (size_t i = 0; rc == RC_OK && i < settings_num_units(settings); i++) {
         rc = open_unit(stock, settings_unit(settings, i));
     }
@@ -138,6 +137,8 @@ void stock_close(struct stock *stock)
     }
     stock->num_units = 0;
     close_fd(&stock->config);
+    close_fd(&stock->lab_time);
+    clockstock_close(&stock->clock);
     close_fd(&stock->tls_certificate);
     close_fd(&stock->tls_key);
     close_fd(&stock->tls_client_ca);
@@ -152,9 +153,15 @@ static void give(struct spawn *spawn, const char *name, int fd)
     }
 }
 
-static void give_certs(const struct stock *stock, struct spawn *spawn)
+static void give_config(const struct stock *stock, struct spawn *spawn)
 {
     spawn_add(spawn, "config", stock->config);
+    give(spawn, "lab_time", stock->lab_time);
+}
+
+static void give_certs(const struct stock *stock, struct spawn *spawn)
+{
+    give_config(stock, spawn);
     for (size_t i = 0; i < stock->num_units; i++) {
         spawn_add_n(spawn, "chain", i, stock->units[i].chain);
         if (stock->units[i].root >= 0) {
@@ -165,7 +172,8 @@ static void give_certs(const struct stock *stock, struct spawn *spawn)
 
 void stock_give_clock(const struct stock *stock, struct spawn *spawn)
 {
-    spawn_add(spawn, "config", stock->config);
+    give_config(stock, spawn);
+    clockstock_give(&stock->clock, spawn);
 }
 
 /* A descriptor that is handed on keeps its place in the file: the one before has read the keys to their ends. */

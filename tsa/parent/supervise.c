@@ -53,6 +53,13 @@ static void on_facts(void *arg, const struct msg_facts *facts)
     all->handlers.on_facts(all->handlers.arg, facts);
 }
 
+static void on_acknowledged(void *arg, const struct msg_acknowledged *answer)
+{
+    struct supervise *all = arg;
+
+    all->handlers.on_acknowledged(all->handlers.arg, answer);
+}
+
 /* ---- small things ---- */
 
 static void look_soon(struct supervise *all)
@@ -96,6 +103,7 @@ static struct crew *new_crew(struct supervise *all, struct generation **take_gen
         .house = all->house,
         .on_change = on_change,
         .on_facts = on_facts,
+        .on_acknowledged = on_acknowledged,
         .arg = all,
     };
 
@@ -119,6 +127,11 @@ bool supervise_is_ready(const struct supervise *all)
 bool supervise_ask_facts(struct supervise *all, uint64_t id)
 {
     return all->now && role_ask_facts(crew_issuer(all->now), id);
+}
+
+bool supervise_acknowledge(struct supervise *all, const struct msg_acknowledge *acknowledge)
+{
+    return all->now && role_acknowledge(crew_issuer(all->now), acknowledge);
 }
 
 void supervise_watch(struct supervise *all)
@@ -224,10 +237,14 @@ static bool step_fronts(struct supervise *all)
 
 static bool step_record(struct supervise *all)
 {
+    struct role *clock = crew_clock(all->old);
+
     if (!crew_issuer(all->now)->ready) {
         return false;
     }
-    role_stop(crew_clock(all->old), OLD_CLOCK_MS);
+    if (clock) {
+        role_stop(clock, OLD_CLOCK_MS);
+    }
     return true;
 }
 
@@ -371,6 +388,9 @@ static void take_end(struct supervise *all, struct crew *crew, struct role *role
     (void)spawn_describe_end(status, end);
     role_forget(role);
     free_places(all);
+    if (role->kind == ROLE_ISSUER && crew != all->next) {
+        all->handlers.on_issuer_end(all->handlers.arg);
+    }
     if (!expected) {
         log_error("the %s (process %d) died: %s", role_name(role->kind), (int)pid, end);
     } else if (status != 0) {

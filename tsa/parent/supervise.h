@@ -25,9 +25,11 @@ enum supervise_step {
 struct supervise_handlers {
     void (*on_ready)(void *arg); /* all roles are ready; again after each restart */
     void (*on_facts)(void *arg, const struct msg_facts *facts); /* the issuer's answer */
-    void (*on_changed)(void *arg, const char *why);             /* a change is done: NULL; or was given up */
-    void (*on_stopped)(void *arg);                              /* supervise_stop is done: no role is left */
-    void (*on_hopeless)(void *arg, int exit_code);              /* a role can not be kept alive */
+    void (*on_acknowledged)(void *arg, const struct msg_acknowledged *answer);
+    void (*on_issuer_end)(void *arg); /* an issuer has ended: what it was asked it does not answer any more */
+    void (*on_changed)(void *arg, const char *why); /* a change is done: NULL; or was given up */
+    void (*on_stopped)(void *arg);                  /* supervise_stop is done: no role is left */
+    void (*on_hopeless)(void *arg, int exit_code);  /* a role can not be kept alive */
     void *arg;
 };
 
@@ -66,8 +68,9 @@ void supervise_watch(struct supervise *all);
 /* supervise_stop lets the fronts finish, then the issuer, then the clock; on_stopped follows within 5 s. */
 void supervise_stop(struct supervise *all);
 
-/* supervise_ask_facts asks the issuer; false when it is not there. */
+/* supervise_ask_facts asks the issuer, supervise_acknowledge tells it; false when it is not there. */
 bool supervise_ask_facts(struct supervise *all, uint64_t id);
+bool supervise_acknowledge(struct supervise *all, const struct msg_acknowledge *acknowledge);
 
 bool supervise_is_ready(const struct supervise *all);
 

@@ -68,6 +68,30 @@ static void say(int fd, enum msg_type type, uint64_t id)
     chan_out_clear(&out);
 }
 
+/* It is taken where its reason is "right". */
+static void answer_acknowledge(const struct child *child, struct bytes body)
+{
+    struct msg_acknowledge asked;
+    struct msg_acknowledged answer;
+    struct chan_out out;
+    bool right;
+    enum rc rc;
+
+    if (is_told(child, "mute") || msg_get_acknowledge(body, &asked) != RC_OK) {
+        return;
+    }
+    right = bytes_equal(asked.reason, bytes_str("right"));
+    answer = (struct msg_acknowledged){
+        .id = asked.id,
+        .rc = right ? RC_OK : RC_CLOCK_STALE,
+        .why = right ? BYTES_NONE : bytes_str("nothing for 4 s"),
+    };
+    chan_out_init(&out, 4096);
+    msg_put_acknowledged(&out, &answer);
+    (void)chan_flush(&out, child->fds[0], &rc);
+    chan_out_clear(&out);
+}
+
 /* A front of an older generation comes with a table of units; a front asks what it is told to: the number says of which generation it is. */
 static void add_peer(struct child *child, int fd)
 {
@@ -98,6 +122,8 @@ static void take(struct child *child, size_t i, const struct chan_message *messa
         add_peer(child, child->in.passed_fd);
     } else if (message->type == MSG_ASK_FACTS) {
         say(child->fds[0], MSG_FACTS, 4711);
+    } else if (message->type == MSG_ACKNOWLEDGE) {
+        answer_acknowledge(child, message->body);
     } else if (message->type == MSG_PING && !is_told(child, "mute")) {
         say(child->fds[0], MSG_PONG, 0);
     }
@@ -202,7 +228,9 @@ struct world {
     struct house house;
     struct supervise all;
     unsigned num_ready, num_from_fronts, num_answers, num_stopped, num_changed, num_units_told, num_hopeless;
-    char why[SUPERVISE_WHY_MAX]; /* the last change was given up */
+    unsigned num_acknowledged, num_issuer_ends;
+    struct msg_acknowledged acknowledged; /* the last one; why: not kept */
+    char why[SUPERVISE_WHY_MAX];          /* the last change was given up */
     int exit_code;
 };
 
@@ -218,6 +246,20 @@ static void on_facts(void *arg, const struct msg_facts *facts)
     world->num_from_fronts += facts->id == 1;
     world->num_answers += facts->id == 4711;
     world->num_units_told += facts->id >= 1000 && facts->id < 4711;
+}
+
+static void on_acknowledged(void *arg, const struct msg_acknowledged *answer)
+{
+    struct world *world = arg;
+
+    world->num_acknowledged++;
+    world->acknowledged = *answer;
+    world->acknowledged.why = BYTES_NONE;
+}
+
+static void on_issuer_end(void *arg)
+{
+    ((struct world *)arg)->num_issuer_ends++;
 }
 
 static void on_changed(void *arg, const char *why)
@@ -276,8 +318,16 @@ static struct world *world_new(const char *config, int64_t fronts)
 {
     struct world *world = calloc(1, sizeof(*world));
     struct generation *first = make_generation(1, config, fronts);
-    const struct supervise_handlers handlers = {on_ready,   on_facts,    on_changed,
-                                                on_stopped, on_hopeless, world};
+    const struct supervise_handlers handlers = {
+        .on_ready = on_ready,
+        .on_facts = on_facts,
+        .on_acknowledged = on_acknowledged,
+        .on_issuer_end = on_issuer_end,
+        .on_changed = on_changed,
+        .on_stopped = on_stopped,
+        .on_hopeless = on_hopeless,
+        .arg = world,
+    };
 
     assert_non_null(world);
     world->house = (struct house)HOUSE_NONE;
