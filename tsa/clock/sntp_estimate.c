@@ -14,14 +14,17 @@
 #define SLEW_WINDOW_NS INT64_C(500000000)
 #define SLEW_MOST_PPB  1e9
 
+#define OLDEST_NS (10 * INT64_C(86400) * 1000000000)
+
 static int64_t magnitude(int64_t n)
 {
     return n < 0 ? -n : n;
 }
 
-/* Rounded up; a day at 5,000 ppm does not overflow. */
+/* Rounded up; nothing that old counts (clock.max_age), and 5,000 ppm of it do not overflow. */
 static int64_t drift(const struct sntp_estimate *e, int64_t age_ns)
 {
+    age_ns = age_ns < OLDEST_NS ? age_ns : OLDEST_NS;
     return age_ns / 1000 * e->rules.drift_ppb / 1000000 + 1;
 }
 
@@ -230,15 +233,19 @@ static void watch_slew(struct sntp_estimate *e, const struct sntp_moment *now)
     e->last_mono_ns = now->mono_ns;
 }
 
-static void put_agreed(const struct sntp_estimate *e, const struct sntp_moment *now, const struct judged *j,
+static void put_agreed(struct sntp_estimate *e, const struct sntp_moment *now, const struct judged *j,
                        struct timesrc_sample *out)
 {
     const int64_t ours = now->real_ns - now->raw_ns;
     const int64_t ahead = ours - j->majority.agreed.low, behind = j->majority.agreed.high - ours;
 
-    /* One of the two is negative where our clock lies outside; the other one is the larger then. */
+    /* Where our clock lies outside, one of the two is negative, and the other one the larger. */
+    const int64_t outside = -(ahead < behind ? ahead : behind) - now->error_ns;
+
     out->bound_ns = (ahead > behind ? ahead : behind) + now->error_ns;
-    out->measured_mono_ns = now->mono_ns - (now->raw_ns - measured_raw(e, j));
+    out->least_ns = outside > 0 ? outside : 0;
+    e->agreed_raw_ns = measured_raw(e, j);
+    out->measured_mono_ns = now->mono_ns - (now->raw_ns - e->agreed_raw_ns);
     out->leap = leap_of(e, j);
     out->stratum = stratum_of(e, j);
 }
@@ -265,6 +272,8 @@ void sntp_estimate_sample(struct sntp_estimate *estimate, const struct sntp_mome
     };
     if (j.rc == RC_OK) {
         put_agreed(estimate, now, &j, out);
+    } else if (j.rc != RC_CLOCK_DISAGREES && estimate->agreed_raw_ns != 0) {
+        out->figure_ns = now->raw_ns - estimate->agreed_raw_ns;
     }
     (void)snprintf(out->reference, sizeof(out->reference), "sntp %zu of %zu servers", j.majority.num_in,
                    estimate->rules.num);
