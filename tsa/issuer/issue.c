@@ -18,10 +18,12 @@
 
 /* ---- set up ---- */
 
-enum rc issue_init(struct issue_core *core, const struct clockpage *page, unsigned node, size_t num_units)
+enum rc issue_init(struct issue_core *core, const struct clockpage *page, const struct settings *settings,
+                   size_t num_units)
 {
     *core = (struct issue_core){.page = page, .num_units = num_units};
-    serial_init(&core->serial, node);
+    serial_init(&core->serial, (unsigned)settings->node);
+    clockgate_common_init(&core->clock, settings->clock.max_step);
     core->units = calloc(num_units ? num_units : 1, sizeof(*core->units));
     core->sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
     if (!core->units) {
@@ -39,6 +41,7 @@ void issue_clear(struct issue_core *core)
     }
     free(core->units);
     EVP_MD_free(core->sha256);
+    clockgate_common_clear(&core->clock);
     *core = (struct issue_core){0};
 }
 
@@ -65,7 +68,7 @@ enum rc issue_thread_init(struct issue_thread *thread, struct issue_core *core)
     enum rc rc = RC_OK;
 
     *thread = (struct issue_thread){.core = core};
-    clockgate_init(&thread->gate, core->page, &core->floor);
+    clockgate_init(&thread->gate, core->page, &core->clock);
     for (size_t i = 0; rc == RC_OK && i < core->num_units; i++) {
         rc = signer_thread_new(core->units[i].signer, &thread->units[i].signer);
     }
@@ -184,7 +187,7 @@ static void put_record_rfc3161(const struct unit *unit, const struct tsp_tstinfo
     struct ledger_record r = {
         .kind = MSG_RFC3161,
         .digest = info->imprint.alg,
-        .proven = t->proven,
+        .proven = t->proof == CLOCKPAGE_PROVEN,
         .clock = t->now,
         .time = t->time,
         .bound_ns = t->bound_ns,
@@ -205,14 +208,15 @@ static enum rc stamp_rfc3161(struct issue_thread *t, struct signing *s, const st
 {
     const struct unit *unit = s->unit->unit;
     const struct tsp_request request = request_of(m);
-    const struct clockgate_claim claim = {(unsigned)unit->settings->time_digits, unit->settings->accuracy};
+    const struct clockgate_claim claim = {.time_digits = (unsigned)unit->settings->time_digits,
+                                          .accuracy_ns = unit->settings->accuracy};
     struct clockgate_time at;
     struct tsp_tstinfo info;
     uint8_t serial[SERIAL_LEN];
     enum rc rc = unit_accepts(unit, &request);
 
     if (rc == RC_OK) {
-        rc = clockgate_pass(&t->gate, claim, &at);
+        rc = clockgate_pass(&t->gate, &claim, &at);
     }
     if (rc == RC_OK) {
         rc = cert_check_time(&unit->cert, at.time);
@@ -252,7 +256,7 @@ static enum rc put_record_authenticode(const struct issue_thread *t, const struc
     const struct ledger_record r = {
         .kind = MSG_AUTHENTICODE,
         .digest = DIGEST_SHA256,
-        .proven = at->proven,
+        .proven = at->proof == CLOCKPAGE_PROVEN,
         .clock = at->now,
         .time = at->time,
         .bound_ns = at->bound_ns,
@@ -272,8 +276,8 @@ static enum rc stamp_authenticode(struct issue_thread *t, struct signing *s, con
 {
     const struct unit *unit = s->unit->unit;
     /* The form has whole seconds and no accuracy: what the unit declares is held beside the rounding. */
-    const int64_t declared = unit->settings->accuracy;
-    const struct clockgate_claim claim = {0, declared > 0 ? declared + HALF_SECOND : 0};
+    const struct clockgate_claim claim = {.accuracy_ns = unit->settings->accuracy,
+                                          .rounding_ns = HALF_SECOND};
     struct clockgate_time at;
     enum rc rc;
 
@@ -283,7 +287,7 @@ static enum rc stamp_authenticode(struct issue_thread *t, struct signing *s, con
     if (m->data.len < MSAUTH_BLOB_MIN || m->data.len > MSAUTH_BLOB_MAX) {
         return RC_MSAUTH_BLOB_SIZE;
     }
-    rc = clockgate_pass(&t->gate, claim, &at);
+    rc = clockgate_pass(&t->gate, &claim, &at);
     if (rc == RC_OK) {
         rc = cert_check_time(&unit->cert, at.time);
     }

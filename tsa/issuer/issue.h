@@ -27,14 +27,15 @@ struct issue_core {
     struct issue_unit *units;
     size_t num_units;
     struct serial serial;
-    struct clockgate_floor floor;
+    struct clockgate_common clock;
     const struct clockpage *page;
     EVP_MD *sha256;
     _Atomic uint32_t halted; /* enum rc: RC_OK, or why nothing is signed any more */
 };
 
-/* issue_init makes room for num_units; page must outlive it. RC_NO_MEMORY, RC_CRYPTO. Free with issue_clear, also after a failure. */
-enum rc issue_init(struct issue_core *core, const struct clockpage *page, unsigned node,
+/* issue_init makes room for the units, and takes the node and by how much the clock may be set; page must outlive it. RC_NO_MEMORY, RC_CRYPTO. Free with
+ * issue_clear, also after a failure. */
+enum rc issue_init(struct issue_core *core, const struct clockpage *page, const struct settings *settings,
                    size_t num_units) MUST_CHECK;
 void issue_clear(struct issue_core *core);
 

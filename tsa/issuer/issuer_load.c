@@ -49,7 +49,7 @@ static void load_key(struct issuer_load *load, struct inherit *in, size_t index)
 
 void issuer_load_keys(struct issuer_load *load, struct inherit *in, const struct clockpage *page)
 {
-    const enum rc rc = issue_init(&load->core, page, (unsigned)load->settings.node, load->num_units);
+    const enum rc rc = issue_init(&load->core, page, &load->settings, load->num_units);
 
     if (!signer_prepare_memory()) {
         log_warning("there is no guarded memory for keys here");

@@ -267,7 +267,7 @@ static bool stand_by(struct issuer *issuer)
     }
     check_ledger(issuer);
     (void)pthread_join(issuer->opening, NULL);
-    clockgate_raise(&issuer->load.core.floor, issuer->ledger.last_clock);
+    clockgate_raise(&issuer->load.core.clock, issuer->ledger.last_clock);
     (void)close(issuer->ledger_dir);
     return true;
 }

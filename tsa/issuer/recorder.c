@@ -23,7 +23,7 @@
 
 enum rc recorder_init(struct recorder *r, size_t num_signers)
 {
-    clockgate_init(&r->gate, r->core->page, &r->core->floor);
+    clockgate_init(&r->gate, r->core->page, &r->core->clock);
     (void)pthread_mutex_init(&r->lock, NULL);
     r->facts.num_signers = (uint32_t)num_signers;
     r->facts.started = now_real();

@@ -18,10 +18,13 @@
 #include "tsa/base/now.h"
 #include "tsa/issuer/issue.h"
 
-#define DESK_MONO INT64_C(5000000000000)
+#define DESK_MONO     INT64_C(5000000000000)
+#define DESK_SECOND   INT64_C(1000000000)
+#define DESK_MAX_STEP INT64_C(5000000)
 
 struct desk {
     struct authority authority;
+    struct settings whole; /* what is not a unit's */
     struct settings_unit settings;
     struct unit unit;
     struct clockpage *page;
@@ -30,6 +33,7 @@ struct desk {
     struct issue_thread thread;
     struct wbuf reply, ledger_body;
     int64_t real_ns, mono_ns; /* the simulated clock */
+    uint64_t epoch;           /* of the last record */
 };
 
 static inline void desk_real(void *arg, struct gentime *out)
@@ -46,13 +50,20 @@ static inline int64_t desk_mono(void *arg)
 /* A proven record of this moment. */
 static inline void desk_sample(struct desk *d)
 {
+    const int64_t difference = d->real_ns - d->mono_ns;
+
     d->record = (struct clockpage_record){
+        .epoch = ++d->epoch,
         .sampled_mono_ns = d->mono_ns,
         .expires_mono_ns = d->mono_ns + CLOCKPAGE_LIFE_NS,
-        .real_minus_mono_ns = d->real_ns - d->mono_ns,
+        .real_minus_mono_ns = difference,
+        .base_ns = difference,
+        .measurement = 1,
+        .measured_mono_ns = d->mono_ns - 7 * DESK_SECOND,
         .bound_ns = 1000000,
+        .figure_ns = -1,
         .state = CLOCKPAGE_SYNC,
-        .proven = 1,
+        .proven = CLOCKPAGE_PROVEN,
         .reference = "test",
     };
     clockpage_write(d->page, &d->record);
@@ -124,11 +135,13 @@ static inline void desk_init(struct desk *d, const struct authority_spec *spec)
     close(page_fd);
     authority_need(d->page != NULL);
     desk_sample(d);
+    d->whole.node = 77;
+    d->whole.clock.max_step = DESK_MAX_STEP;
     authority_init(&d->authority, spec);
     desk_make_unit(d);
     authority_need(signer_file_open(desk_key_file(d->authority.key, 0600, NULL), &d->unit, 0, why, &signer) ==
                    RC_OK);
-    authority_need(issue_init(&d->core, d->page, 77, 1) == RC_OK);
+    authority_need(issue_init(&d->core, d->page, &d->whole, 1) == RC_OK);
     authority_need(issue_set_unit(&d->core, 0, &d->unit, &signer) == RC_OK);
     authority_need(issue_thread_init(&d->thread, &d->core) == RC_OK);
     wbuf_init(&d->reply, ISSUE_REPLY_MAX);

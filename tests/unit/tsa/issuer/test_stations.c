@@ -70,7 +70,7 @@ static void test_facts(void **state)
     assert_true(facts.last_time.sec == AUTHORITY_NOW && facts.last_time.nsec == 123000000);
     __atomic_fetch_add(&rig.desk.mono_ns, CLOCKPAGE_LIFE_NS, __ATOMIC_SEQ_CST);
     facts = rig_ask_facts(rig.fronts[0]);
-    assert_true(facts.ready == 0 && facts.reason == RC_CLOCK_UNTRUSTED &&
+    assert_true(facts.ready == 0 && facts.reason == RC_CLOCK_STALE &&
                 facts.clock_age_ns == CLOCKPAGE_LIFE_NS);
 }
 
