@@ -54,15 +54,27 @@ matchers() { alert_expressions | grep -o "$1=~\?\"[^\"]*\"" | sed -E 's/^[a-z]*=
     "$PROMTOOL" test rules "$CONF/tsa-alerts-test.yml"
 }
 
-# Words after "tsa" that are no command are found by their help.
+# Words after "tsa" that are no command are found by their help; those of chronyc by its own.
 @test "what to do names commands that there are" {
     local command num=0
-    for command in $(grep 'runbook: ' "$CONF/tsa-alerts.yml" | grep -oE '\btsa (check|reload|status|run|lab|key|cert|ledger|clock|record)\b' |
-        sort -u | cut -d ' ' -f 2); do
+    grep 'runbook: ' "$CONF/tsa-alerts.yml" > runbooks
+    for command in $(grep -oE '\btsa (check|reload|status|run|lab|key|cert|ledger|clock|record)\b' runbooks | sort -u | cut -d ' ' -f 2); do
         "$TSA" "$command" --help > /dev/null
         num=$((num + 1))
     done
-    [ "$num" -ge 3 ]
+    [ "$num" -ge 4 ]
+    for command in $(grep -oE '\btsa clock [a-z]+' runbooks | sort -u | cut -d ' ' -f 3); do
+        "$TSA" clock "$command" --help > /dev/null || { echo "no tsa clock $command"; false; }
+        num=$((num + 1))
+    done
+    [ "$num" -ge 6 ]
+    [ -x "$TSA_INPUTS/chrony/chronyc" ] || skip "no chronyc (conf/install-deps fetch chrony)"
+    "$TSA_INPUTS/chrony/chronyc" help > chronyc.help
+    for command in $(grep -oE '\bchronyc [a-z]+' runbooks | sort -u | cut -d ' ' -f 2); do
+        grep -E "^$command( |\$)" chronyc.help || { echo "no chronyc $command"; false; }
+        num=$((num + 1))
+    done
+    [ "$num" -ge 8 ]
 }
 
 @test "every alert says what it is, what it means, what to do, and has a test" {
@@ -121,6 +133,21 @@ matchers() { alert_expressions | grep -o "$1=~\?\"[^\"]*\"" | sed -E 's/^[a-z]*=
     while read -r word; do
         grep -x -E -f covered <<< "$word" || { echo "no alert covers $word"; false; }
     done < own
+}
+
+@test "every reason for which the clock stops has an alert that tells what to do" {
+    local word
+    scrape > metrics
+    sed -n 's/^tsa_clock_stop_reason{reason="\([a-z-]*\)"} [01]$/\1/p' metrics | sort -u > reasons
+    grep -o '"clock-[a-z]*"' "$TSA_SOURCE/tsa/wire/rc.h" | tr -d '"' | sort -u > wanted
+    diff reasons wanted
+    alert_expressions | grep -F tsa_clock_stop_reason | grep -o 'reason=~\?"[^"]*"' | sed -E 's/.*"(.*)"/\1/' | tr '|' '\n' | sort -u > covered
+    # A leap second is told by its announcement.
+    alert_expressions | grep -F tsa_clock_leap_time_seconds
+    echo clock-leap >> covered
+    while read -r word; do
+        grep -x "$word" covered || { echo "no alert for $word"; false; }
+    done < reasons
 }
 
 @test "the dashboard: numbers once, no panel over another, all explained, every expression can be read" {

@@ -5,7 +5,7 @@
  *
  * /status.json is one object; its names are promises:
  *   ready (bool), reason (stable word, "ok" when ready), sentence (text), version, time (ISO 8601 UTC)
- *   clock {state: unknown|sync|warn|stop, reason (stable word), reason_text, figure_ns (of reason): null without one; proof:
+ *   clock {state: unknown|sync|warn|stop, reason (stable word), text, figure_ns (of reason): null without one; proof:
  *   trusted|proven|lab-time, proven (bool), bound_ns, age_ns (since it was compared with its reference), stratum: null = not known; reference,
  *   since (time or null), changes (of state, since the issuer started), leap: none|insert|delete|unknown, leap_at (time or null), ahead_ns (of the
  *   last token's time, ahead of the clock; 0 = it is not)}

@@ -98,7 +98,7 @@ static void put_clock_reason(struct wbuf *w, const struct facts *facts)
 
     put_text_or_null(w, "reason", reason == RC_OK ? "" : rc_word(reason));
     put_text_or_null(
-        w, "reason_text",
+        w, "text",
         clockwords_sentence(facts->clock_state, reason, has_figure ? facts->clock_figure_ns : -1, text));
     put_name(w, "figure_ns");
     if (has_figure) {

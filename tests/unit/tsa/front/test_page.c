@@ -299,7 +299,7 @@ static void test_clock(void **state)
     assert_has(text, "<td id=\"since\">2023-11-14T22:13:20Z; 1 change of state");
     assert_has(text, "<td id=\"leap\">one is inserted at 2027-01-01T00:00:00Z;");
     text = text_of(page_build_json, &facts, "a");
-    assert_has(text, "\"clock\":{\"state\":\"warn\",\"reason\":\"clock-bound\",\"reason_text\":\"the clock "
+    assert_has(text, "\"clock\":{\"state\":\"warn\",\"reason\":\"clock-bound\",\"text\":\"the clock "
                      "may be wrong by "
                      "more than half of what the declared accuracy allows: it may be wrong by 600 ms\","
                      "\"figure_ns\":600000000,\"proof\":\"proven\",\"proven\":true,\"bound_ns\":1500000,"
@@ -360,7 +360,7 @@ static void test_json(void **state)
         text,
         "{\"ready\":true,\"reason\":\"ok\",\"sentence\":\"done\",\"version\":\"" TSA_VERSION
         "\",\"time\":\"2024-02-12T22:13:20Z\","
-        "\"clock\":{\"state\":\"sync\",\"reason\":null,\"reason_text\":null,\"figure_ns\":null,\"proof\":"
+        "\"clock\":{\"state\":\"sync\",\"reason\":null,\"text\":null,\"figure_ns\":null,\"proof\":"
         "\"trusted\","
         "\"proven\":false,\"bound_ns\":1500000,\"age_ns\":null,\"stratum\":null,\"reference\":\"<system>\","
         "\"since\":null,\"changes\":0,\"leap\":\"none\",\"leap_at\":null,\"ahead_ns\":0},"
