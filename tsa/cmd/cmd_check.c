@@ -6,10 +6,12 @@
 #include <sysexits.h>
 
 #include "tsa/cmd/cmd.h"
+#include "tsa/cmd/lab_time.h"
 #include "tsa/parent/check.h"
 
 struct check_options {
     const char *config;
+    struct lab_time_options lab_time;
 };
 
 static void print(const char *kind, const struct cfg_errors *list)
@@ -24,9 +26,15 @@ static int check(void *arg)
     const struct check_options *options = arg;
     struct settings settings = {0};
     struct check_report report;
-    const enum rc rc = check_configuration(options->config, true, &settings, &report);
-    const int code = rc == RC_OK ? 0 : report.settings_failed ? EX_CONFIG : 1;
+    struct labtime time;
+    enum rc rc;
+    int code;
 
+    if (!lab_time_read(&options->lab_time, "check", &time)) {
+        return EX_USAGE;
+    }
+    rc = check_configuration(options->config, &time, true, &settings, &report);
+    code = rc == RC_OK ? 0 : report.settings_failed ? EX_CONFIG : 1;
     print("error", &report.errors);
     print("warning", &report.warnings);
     print("note", &report.notes);
@@ -46,6 +54,7 @@ static const struct cmd_option check_table[] = {
      .argument = "FILE",
      .required = true,
      .help = "the configuration to look at"},
+    LAB_TIME_OPTIONS(struct check_options, lab_time),
     {0},
 };
 

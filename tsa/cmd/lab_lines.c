@@ -6,48 +6,65 @@
 #include "tsa/cmd/lab_lines.h"
 
 #include <ifaddrs.h>
+#include <inttypes.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "certs/certfile.h"
 #include "tsa/base/mem.h"
 #include "tsa/base/now.h"
 
-/* {dir} {url} {tsclient}: as on this machine; {net}: the URL as other machines type it; {later}: a day in ten years. */
-static const char *const lines[] = {
-    "",
-    "Sign and stamp with osslsigncode (driver.sys is yours):",
-    "  osslsigncode sign {identity} -h sha256 -ts {url} -in driver.sys -out signed.sys",
-    "  osslsigncode sign {identity} -h sha256 -t {url} -in driver.sys -out signed-legacy.sys",
-    "  osslsigncode add -ts {url} -in signed.sys -out stamped.sys",
-    "  osslsigncode verify -in signed.sys -CAfile {dir}/root.pem -TSA-CAfile {dir}/root.pem",
-    "Stamp what is signed already (--tr RFC 3161, -t Authenticode), and judge it, ten years later too:",
-    "  osslsigncode sign {identity} -h sha256 -in driver.sys -out plain.sys",
-    "  {tsclient} stamp --tr {url} --ca {dir}/root.pem plain.sys",
-    "  {tsclient} stamp --replace -t {url} --ca {dir}/root.pem plain.sys",
-    "  {tsclient} verify --ca {dir}/root.pem plain.sys",
-    "  {tsclient} verify --ca {dir}/root.pem --at {later} plain.sys",
-    "Any file, with openssl and curl:",
-    "  openssl ts -query -data driver.sys -sha256 -cert -out driver.tsq",
-    "  curl -sS -H 'Content-Type: application/timestamp-query' --data-binary @driver.tsq -o driver.tsr {url}",
-    "  openssl ts -verify -data driver.sys -in driver.tsr -CAfile {dir}/root.pem",
-    "A jar (app.jar is yours):",
-    "  keytool -importcert -noprompt -alias lab -file {dir}/root.pem {trust}",
-    "  jarsigner {store} -tsa {url} app.jar '{alias}'",
-    "  jarsigner -verify -certs -verbose {trust} app.jar",
-    "",
-    "A Windows machine trusts the lab after these two, typed in cmd as administrator (test machines only):",
-    "  curl.exe -fsSO {net}root.cer && certutil -addstore -f Root root.cer",
-    "  curl.exe -fsSO {net}chain.p7b && certutil -addstore -f CA chain.p7b",
-    "Then, with {dir}/codesign.pfx copied there (password {password}):",
-    "  signtool sign /fd sha256 /f codesign.pfx /p {password} /tr {net} /td sha256 driver.sys",
-    "  signtool sign /fd sha256 /f codesign.pfx /p {password} /t {net} driver.sys",
-    "  signtool timestamp /tr {net} /td sha256 driver.sys",
+#define SKEW_MAX  48
+#define VALID_MAX (2 * GENTIME_TEXT_MAX + 16)
+
+/* {dir} {url} {tsclient}: as on this machine; {net}: the URL as other machines type it; {later}: a day in ten years; {skew}: for a client that compares clocks. */
+static const struct line {
+    const char *text;
+    bool signs; /* with the lab's identity, which must be valid when the stamp says */
+} lines[] = {
+    {"", false},
+    {"Sign and stamp with osslsigncode (driver.sys is yours):", true},
+    {"  osslsigncode sign {identity} -h sha256 -ts {url} -in driver.sys -out signed.sys", true},
+    {"  osslsigncode sign {identity} -h sha256 -t {url} -in driver.sys -out signed-legacy.sys", true},
+    {"  osslsigncode add -ts {url} -in signed.sys -out stamped.sys", true},
+    {"  osslsigncode verify -in signed.sys -CAfile {dir}/root.pem -TSA-CAfile {dir}/root.pem", true},
+    {"Stamp what is signed already (--tr RFC 3161, -t Authenticode), and judge it, ten years later too:",
+     true},
+    {"  osslsigncode sign {identity} -h sha256 -in driver.sys -out plain.sys", true},
+    {"  {tsclient} stamp{skew} --tr {url} --ca {dir}/root.pem plain.sys", true},
+    {"  {tsclient} stamp{skew} --replace -t {url} --ca {dir}/root.pem plain.sys", true},
+    {"  {tsclient} verify --ca {dir}/root.pem plain.sys", true},
+    {"  {tsclient} verify --ca {dir}/root.pem --at {later} plain.sys", true},
+    {"Any file, with openssl and curl:", false},
+    {"  openssl ts -query -data driver.sys -sha256 -cert -out driver.tsq", false},
+    {"  curl -sS -H 'Content-Type: application/timestamp-query' --data-binary @driver.tsq -o driver.tsr "
+     "{url}",
+     false},
+    {"  openssl ts -verify -data driver.sys -in driver.tsr -CAfile {dir}/root.pem", false},
+    {"A jar (app.jar is yours):", true},
+    {"  keytool -importcert -noprompt -alias lab -file {dir}/root.pem {trust}", true},
+    {"  jarsigner {store} -tsa {url} app.jar '{alias}'", true},
+    {"  jarsigner -verify -certs -verbose {trust} app.jar", true},
+    {"", false},
+    {"A Windows machine trusts the lab after these two, typed in cmd as administrator (test machines only):",
+     false},
+    {"  curl.exe -fsSO {net}root.cer && certutil -addstore -f Root root.cer", false},
+    {"  curl.exe -fsSO {net}chain.p7b && certutil -addstore -f CA chain.p7b", false},
+    {"Then, with {dir}/codesign.pfx copied there (password {password}):", true},
+    {"  signtool sign /fd sha256 /f codesign.pfx /p {password} /tr {net} /td sha256 driver.sys", true},
+    {"  signtool sign /fd sha256 /f codesign.pfx /p {password} /t {net} driver.sys", true},
+    {"  signtool timestamp /tr {net} /td sha256 driver.sys", true},
 };
 
 static const char hint[] = "  (Only this machine reaches {url}. For others: start it with --listen "
                            "0.0.0.0:3161, and open port 3161.)";
+
+static const char out_of_date[] = "(The signing identity in {dir}/codesign.pem is valid {valid}, and the "
+                                  "lab's clock shows another time: what is signed "
+                                  "with it can not be stamped now. Sign and stamp without lab time, and see "
+                                  "it later with tsclient verify --at.)";
 
 struct word {
     const char *name, *value;
@@ -179,9 +196,10 @@ static char *find_client(const char *program)
 }
 
 /* The day ten years from now, when the signing certificate has long expired. */
-static const char *find_later(char out[GENTIME_TEXT_MAX])
+static const char *find_later(const struct labtime *time, char out[GENTIME_TEXT_MAX])
 {
-    struct gentime later = now_real();
+    const struct gentime now = now_machine(), shown = labtime_now(time);
+    struct gentime later = gentime_compare(shown, now) > 0 ? shown : now;
     size_t len;
 
     later.sec += INT64_C(3653) * 86400;
@@ -191,14 +209,50 @@ static const char *find_later(char out[GENTIME_TEXT_MAX])
     return out;
 }
 
+/* By how much a client's clock is off the lab's; a clock that stands still is left behind while somebody reads. */
+static const char *find_skew(const struct labtime *time, char out[SKEW_MAX])
+{
+    const int64_t off = gentime_diff_ns(labtime_now(time), now_machine()) / 1000000000;
+    const int64_t days = (off < 0 ? -off : off) / 86400 + (time->kind == LABTIME_AT ? 31 : 1);
+
+    out[0] = '\0';
+    if (time->kind != LABTIME_NONE) {
+        (void)snprintf(out, SKEW_MAX, " --allow-clock-skew %" PRId64 "d", days);
+    }
+    return out;
+}
+
+/* True where the identity is valid at the lab's time, or can not be read: then a line that fails says why. */
+static bool find_validity(const struct lab_lines *lab, char out[VALID_MAX])
+{
+    char *path = xasprintf("%s/codesign.pem", lab->dir);
+    char from[GENTIME_TEXT_MAX] = "", until[GENTIME_TEXT_MAX] = "";
+    struct certfile file = {0};
+    bool good = true;
+    struct cert cert;
+    size_t len;
+
+    out[0] = '\0';
+    if (lab->time->kind != LABTIME_NONE && certfile_read(path, &file) == RC_OK &&
+        cert_parse(file.certs[0], &cert) == RC_OK &&
+        gentime_build_iso(cert.not_before, from, &len) == RC_OK &&
+        gentime_build_iso(cert.not_after, until, &len) == RC_OK) {
+        (void)snprintf(out, VALID_MAX, "from %s until %s", from, until);
+        good = cert_check_time(&cert, labtime_now(lab->time)) == RC_OK;
+    }
+    certfile_clear(&file);
+    free(path);
+    return good;
+}
+
 void lab_lines_print(const struct lab_lines *lab, FILE *to)
 {
-    char later[GENTIME_TEXT_MAX] = "";
+    char later[GENTIME_TEXT_MAX] = "", skew[SKEW_MAX], valid[VALID_MAX];
     char url[LISTENERS_URL_MAX], net[LISTENERS_URL_MAX];
     char *dir = quote(lab->dir), *client = find_client(lab->program);
     char *identity = xasprintf("-certs %s/codesign.pem -key %s/codesign.key", dir, dir);
     char *store = xasprintf("-keystore %s/codesign.pfx -storetype PKCS12 -storepass " LAB_PFX_PASSWORD, dir);
-    const bool is_open = find_net_url(lab->listeners, net);
+    const bool is_open = find_net_url(lab->listeners, net), signs = find_validity(lab, valid);
     const struct word words[] = {
         {"{dir}", dir},
         {"{url}", listeners_find_url(lab->listeners, url)},
@@ -207,14 +261,21 @@ void lab_lines_print(const struct lab_lines *lab, FILE *to)
         {"{identity}", identity},
         {"{store}", store},
         {"{trust}", "-keystore lab-trust.p12 -storetype PKCS12 -storepass changeit"},
-        {"{later}", find_later(later)},
+        {"{later}", find_later(lab->time, later)},
+        {"{skew}", find_skew(lab->time, skew)},
+        {"{valid}", valid},
         {"{password}", LAB_PFX_PASSWORD},
         {"{alias}", LAB_CODESIGN_NAME},
         {NULL, NULL},
     };
 
     for (size_t i = 0; url[0] && i < sizeof(lines) / sizeof(lines[0]); i++) {
-        print_line(lines[i], words, to);
+        if (signs || !lines[i].signs) {
+            print_line(lines[i].text, words, to);
+        }
+    }
+    if (url[0] && !signs) {
+        print_line(out_of_date, words, to);
     }
     if (url[0] && !is_open) {
         print_line(hint, words, to);

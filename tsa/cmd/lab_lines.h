@@ -10,11 +10,14 @@
 
 #include "certs/lab.h"
 #include "tsa/parent/listeners.h"
+#include "tsa/role/labtime.h"
 
-/* lab_lines_print writes them. dir is the lab's folder as an absolute path, program the path of this program (its companion lies beside it). */
+/* lab_lines_print writes them. dir is the lab's folder as an absolute path, program the path of this program (its companion lies beside it). What no client
+ * would take under the lab's time is left out, with the reason. */
 struct lab_lines {
     const char *dir, *program;
     const struct listeners *listeners;
+    const struct labtime *time;
 };
 void lab_lines_print(const struct lab_lines *lines, FILE *to);
 

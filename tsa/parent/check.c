@@ -23,6 +23,7 @@
 #include "tsa/base/mem.h"
 #include "tsa/base/now.h"
 #include "tsa/base/safefile.h"
+#include "tsa/parent/check_labtime.h"
 #include "tsa/parent/check_tls.h"
 #include "tsa/parent/record_dir.h"
 #include "tsa/role/inherit.h"
@@ -38,6 +39,7 @@
 /* What the checks of a unit share. */
 struct look {
     const struct settings_unit *settings;
+    const struct labtime *time;
     struct check_report *report;
     struct wbuf chain_text, root_text;
     struct certfile chain, root;
@@ -79,7 +81,7 @@ static void check_rules(const struct look *look)
         .num = look->chain.num,
         .root = look->root.num ? look->root.certs[0] : BYTES_NONE,
         .key = look->key,
-        .now = now_real(),
+        .now = labtime_now(look->time),
         .authenticode = look->settings->protocols & SETTINGS_AUTHENTICODE,
     };
     struct cfg_errors *const lists[] = {
@@ -115,6 +117,18 @@ static void check_as_unit(const struct look *look)
     unit_clear(&unit);
 }
 
+/* Behind the fence, or of a kind that the rules tell of. */
+static bool is_fenced(const struct look *look)
+{
+    struct unit unit;
+    const bool good = unit_init(&unit, look->settings, wbuf_bytes(&look->chain_text),
+                                wbuf_bytes(&look->root_text)) != RC_OK ||
+                      check_labtime_unit(look->time, &unit, look->report);
+
+    unit_clear(&unit);
+    return good;
+}
+
 static void check_certs(struct look *look)
 {
     const struct settings_unit *unit = look->settings;
@@ -124,7 +138,7 @@ static void check_certs(struct look *look)
     if (unit->root && *unit->root) {
         good = read_certs(look, unit->root, &look->root_text, &look->root) && good;
     }
-    if (good) {
+    if (good && is_fenced(look)) {
         check_rules(look);
     }
     if (good && look->report->errors.num == num_errors) {
@@ -168,9 +182,10 @@ static void read_key(struct look *look)
     }
 }
 
-static void check_unit(const struct settings_unit *unit, bool with_keys, struct check_report *report)
+static void check_unit(const struct settings_unit *unit, const struct labtime *time, bool with_keys,
+                       struct check_report *report)
 {
-    struct look look = {.settings = unit, .report = report};
+    struct look look = {.settings = unit, .time = time, .report = report};
 
     check_key_file(&look);
     if (with_keys) {
@@ -314,17 +329,21 @@ static void check_machine(const struct settings *settings, struct check_report *
     }
 }
 
-enum rc check_configuration(const char *path, bool with_keys, struct settings *settings,
-                            struct check_report *report)
+enum rc check_configuration(const char *path, const struct labtime *lab_time, bool with_keys,
+                            struct settings *settings, struct check_report *report)
 {
+    static const struct labtime none;
+    const struct labtime *time = lab_time ? lab_time : &none;
+
     *report = (struct check_report){0};
     if (settings_parse_file(path, settings, &report->errors) != RC_OK) {
         report->settings_failed = true;
         return RC_CONFIG;
     }
     for (size_t i = 0; i < settings_num_units(settings); i++) {
-        check_unit(settings_unit(settings, i), with_keys, report);
+        check_unit(settings_unit(settings, i), time, with_keys, report);
     }
+    check_labtime_note(time, report);
     check_tls(settings, report);
     check_machine(settings, report);
     return report->errors.num ? RC_CONFIG : RC_OK;

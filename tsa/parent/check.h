@@ -6,7 +6,7 @@
 #ifndef TSA_PARENT_CHECK_H
 #define TSA_PARENT_CHECK_H
 
-#include "tsa/role/settings.h"
+#include "tsa/role/labtime.h"
 
 struct check_report {
     struct cfg_errors errors, warnings, notes; /* one sentence each, with the file that it is about */
@@ -14,9 +14,10 @@ struct check_report {
 };
 
 /* check_configuration reads the file at path into *settings and looks at everything that it names. Private keys are opened, and read only
- * where with_keys. RC_CONFIG when there is an error. Free both with settings_clear and check_report_clear, in any case. */
-enum rc check_configuration(const char *path, bool with_keys, struct settings *settings,
-                            struct check_report *report) MUST_CHECK;
+ * where with_keys. Certificates of units are judged as of lab_time, behind its fence (NULL: none). RC_CONFIG when there is an error. Free both with
+ * settings_clear and check_report_clear, in any case. */
+enum rc check_configuration(const char *path, const struct labtime *lab_time, bool with_keys,
+                            struct settings *settings, struct check_report *report) MUST_CHECK;
 void check_report_clear(struct check_report *report);
 
 #endif

@@ -265,11 +265,11 @@ static void tell_ready(struct parent *parent)
 
 /* ---- start ---- */
 
-static int check(const char *path)
+static int check(const struct parent_options *options)
 {
     struct settings settings = {0};
     struct check_report report;
-    const enum rc rc = check_configuration(path, false, &settings, &report);
+    const enum rc rc = check_configuration(options->config, options->lab_time, false, &settings, &report);
 
     log_start(NULL, (enum log_level)settings.log.level, (enum log_form)settings.log.form);
     log_all(&report.errors, log_error);
@@ -430,7 +430,7 @@ static void clear(struct parent *parent)
 
 static int run(struct parent *parent)
 {
-    int code = check(parent->options->config);
+    int code = check(parent->options);
 
     if (code == 0) {
         code = read_configuration(parent);

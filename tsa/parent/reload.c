@@ -125,7 +125,8 @@ static bool check(struct reload *reload)
 {
     struct settings settings = {0};
     struct check_report report;
-    const enum rc rc = check_configuration(reload->source.config, false, &settings, &report);
+    const struct labtime *lab_time = reload->source.supervise->now->generation->lab_time;
+    const enum rc rc = check_configuration(reload->source.config, lab_time, false, &settings, &report);
 
     log_all(&report.errors, log_error);
     log_all(&report.warnings, log_warning);
