@@ -18,17 +18,15 @@
 #include "tsa/role/inherit.h"
 #include "tsa/role/jail.h"
 
-static const struct command *const commands[] = {&cmd_lab,    &cmd_run,    &cmd_check,
-                                                 &cmd_status, &cmd_reload, NULL};
+static const struct command *const commands[] = {&cmd_lab,    &cmd_run,   &cmd_check, &cmd_status,
+                                                 &cmd_reload, &cmd_clock, NULL};
 
 static const struct {
     const char *arg, *process;
     int (*main)(struct inherit *in);
 } roles[] = {
-    {"@issuer", "tsa-issuer", issuer_proc_main},
-    {"@trial", "tsa-trial", issuer_trial_main},
-    {"@clock", "tsa-clock", clock_proc_main},
-    {"@front", "tsa-front", front_proc_main},
+    {"@issuer", "tsa-issuer", issuer_proc_main},    {"@trial", "tsa-trial", issuer_trial_main},
+    {"@clock", "tsa-clock", clock_proc_main},       {"@front", "tsa-front", front_proc_main},
     {"@resolve", "tsa-resolve", resolve_proc_main},
 };
 

@@ -9,12 +9,12 @@
 
 #include <jansson.h>
 
+#include "tsa/cmd/clock_text.h"
 #include "tsa/cmd/run_dir.h"
 #include "tsa/parent/control.h"
 
 #define COMMAND    "tsa status"
 #define ANSWER_MAX (1u << 20)
-#define NS_PER_MS  1e6
 
 struct status_options {
     struct run_dir_options where;
@@ -80,32 +80,18 @@ static void print_state(const json_t *status)
            text_of(status, "version"), text_of(status, "configuration"));
 }
 
-static void print_clock(const json_t *clock)
-{
-    const json_t *bound = json_object_get(clock, "bound_ns"), *age = json_object_get(clock, "age_ns");
-
-    printf("clock    %s, %s (%s)", text_of(clock, "state"),
-           json_is_true(json_object_get(clock, "proven")) ? "proven" : "not proven",
-           text_of(clock, "reference"));
-    if (json_is_integer(bound)) {
-        printf(", wrong by at most %.3f ms", (double)json_integer_value(bound) / NS_PER_MS);
-    }
-    if (json_is_integer(age)) {
-        printf(", looked at %.0f ms ago", (double)json_integer_value(age) / NS_PER_MS);
-    }
-    printf("\n");
-}
-
-static void print_work(const json_t *status)
+static void print_work(const json_t *status, const char *run_dir)
 {
     const json_t *tokens = json_object_get(status, "tokens");
     const long long records = number_of(json_object_get(status, "ledger"), "records");
 
+    if (json_is_object(json_object_get(status, "clock"))) {
+        clock_text_short(json_object_get(status, "clock"), run_dir);
+    }
     if (!tokens) {
         printf("issuer   no answer\n");
         return;
     }
-    print_clock(json_object_get(status, "clock"));
     printf("record   %lld token%s, the last one of %s\n", records, records == 1 ? "" : "s",
            text_of(tokens, "last_time"));
     printf("tokens   %lld RFC 3161, %lld Authenticode, %lld refused by the issuer since %s\n",
@@ -157,7 +143,7 @@ static void print_lists(const json_t *status)
 
 /* ---- asking ---- */
 
-static int show(const struct wbuf *answer, bool as_json)
+static int show(const struct wbuf *answer, const char *run_dir, bool as_json)
 {
     json_t *status = json_loadb((const char *)answer->data, answer->len, 0, NULL);
     const bool ready = json_is_true(json_object_get(status, "ready"));
@@ -171,7 +157,7 @@ static int show(const struct wbuf *answer, bool as_json)
     } else {
         print_state(status);
         print_reload(status);
-        print_work(status);
+        print_work(status, run_dir);
         print_lists(status);
     }
     json_decref(status);
@@ -187,7 +173,7 @@ static int ask(const char *run_dir, bool as_json)
     wbuf_init(&answer, ANSWER_MAX);
     rc = control_request(run_dir, CONTROL_STATUS, CONTROL_QUICK_S, &answer);
     if (rc == RC_OK && answer.len) {
-        code = show(&answer, as_json);
+        code = show(&answer, run_dir, as_json);
     } else {
         run_dir_complain(COMMAND, run_dir, rc);
     }
