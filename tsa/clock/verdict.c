@@ -16,6 +16,8 @@
 #define NOISE_NS 100000
 /* An exchange with a time server that began before the clock was set may end after it. */
 #define EXCHANGE_NS SECOND
+/* adjtimex(2) slews by less than a tenth (tick: 900,000 to 1,100,000). */
+#define MOST_SLEW 10
 /* How far from midnight the kernel may do what was announced, and how long the announcement counts after it. */
 #define LEAP_SLACK_NS   (2 * SECOND)
 #define LEAP_HOLD_S     10
@@ -136,11 +138,11 @@ void verdict_init(struct verdict *verdict, const struct verdict_rules *rules,
 
 /* ---- what moved: the clock, or UTC ---- */
 
-/* Does the source's knowledge rest on a measurement that was surely made after everything had come to rest? */
+/* Does the source's knowledge rest on a measurement that was surely begun after everything had come to rest? */
 static bool is_measured_since(const struct verdict *v, const struct timesrc_sample *s)
 {
     const int64_t rest = add(v->settled_mono_ns, EXCHANGE_NS);
-    int64_t early;
+    int64_t doubt;
 
     if (s->rc != RC_OK) {
         return false;
@@ -148,17 +150,20 @@ static bool is_measured_since(const struct verdict *v, const struct timesrc_samp
     if (s->measured_mono_ns < 0) {
         return s->measurement != v->last.measurement && v->heard_mono_ns >= rest;
     }
-    /* Its time is told by the clock that was set: one from before a step back seems to be younger than it is. */
-    early = subtract(s->measured_mono_ns, larger(subtract(v->highest_ns, s->real_minus_mono_ns), 0));
-    early = subtract(early, larger(s->bound_ns, 0));
+    /* Its age is told by the clock that was set (one from before a step back seems to be younger than it is), or by one that nobody slews. */
+    doubt = s->explains_steps
+                ? subtract(s->mono_ns, s->measured_mono_ns) / MOST_SLEW
+                : add(larger(subtract(v->highest_ns, s->real_minus_mono_ns), 0), larger(s->bound_ns, 0));
     return s->measured_mono_ns >= rest &&
-           (early >= rest || subtract(s->mono_ns, early) > v->rules.max_age_ns);
+           (subtract(s->measured_mono_ns, doubt) >= rest ||
+            subtract(s->mono_ns, subtract(s->measured_mono_ns, doubt)) > v->rules.max_age_ns);
 }
 
 static void unsettle(struct verdict *v, int64_t mono_ns, int64_t real_minus_mono_ns)
 {
     v->settled_mono_ns = larger(v->settled_mono_ns, mono_ns);
     v->anchor_ns = real_minus_mono_ns;
+    v->num_measured = 0;
 }
 
 /* The midnight around which a leap second is announced by somebody, or feared; 0 = none. */
@@ -231,11 +236,16 @@ static void track(struct verdict *v, const struct judgement *j)
     v->highest_ns = larger(v->highest_ns, s->real_minus_mono_ns);
 }
 
+/* A daemon that was not told of a step takes its first sample for a bad one among many good ones, and says less of it than is true. */
 static void measure(struct verdict *v, const struct judgement *j)
 {
     const struct timesrc_sample *s = j->sample;
 
-    if (is_measured_since(v, s)) {
+    if (is_measured_since(v, s) && (v->num_measured == 0 || s->measurement != v->counted)) {
+        v->counted = s->measurement;
+        v->num_measured++;
+    }
+    if (v->num_measured >= (s->explains_steps ? 1 : VERDICT_NUM_MEASURED)) {
         v->doubt_ns = 0;
         if (distance(s->real_minus_mono_ns, v->last.base_ns) > NOISE_NS) {
             v->last.base_ns = v->anchor_ns;

@@ -6,8 +6,8 @@
  *
  *     bound = source's bound + |change of (REALTIME - MONOTONIC) since the reference was last measured|
  *
- * A measurement counts when it was surely begun after the clock was set. And where a leap second came that the source alone or the list alone has
- * announced, or that may have come, nothing is proven until the reference was measured again.
+ * A measurement counts when it was surely begun after the clock was set; of a daemon's, the second one: it takes the first for a bad sample among good
+ * ones. Where a leap second came that the source alone or the list alone has announced, or that may have come, nothing is proven until then either.
  */
 #ifndef TSA_CLOCK_VERDICT_H
 #define TSA_CLOCK_VERDICT_H
@@ -15,7 +15,8 @@
 #include "tsa/clock/leaplist.h"
 #include "tsa/clock/timesrc.h"
 
-#define VERDICT_NUM_GOOD 3 /* records, before STOP is left */
+#define VERDICT_NUM_GOOD     3 /* records, before STOP is left */
+#define VERDICT_NUM_MEASURED 2 /* measurements, before a source knows how far the clock was set */
 
 struct verdict_rules {
     int64_t max_step_ns, max_age_ns;
@@ -35,6 +36,8 @@ struct verdict {
     int64_t settled_mono_ns;      /* neither the clock nor UTC has moved since */
     int64_t anchor_ns;            /* REALTIME - MONOTONIC then */
     int64_t highest_ns;           /* the largest one since base_ns */
+    unsigned num_measured;        /* measurements of the source since settled_mono_ns ... */
+    uint64_t counted;             /* ... and the last of them */
     int64_t heard_mono_ns;        /* the last sample that said something */
     int64_t leap_done;            /* the midnight of the leap second that was passed, 0 = none ... */
     int64_t leap_mono_ns;         /* ... and when that was */
