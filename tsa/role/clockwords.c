@@ -42,19 +42,18 @@ static const struct {
     const char *figure;  /* what it is the figure of, as before it */
     const char *behind;  /* and behind it */
     const char *warning; /* the reason where it stops nothing yet; NULL = as it is */
-    bool is_signed;
 } reasons[] = {
-    {RC_CLOCK_BACKWARDS, "the last token is ", " ahead of it", NULL, false},
-    {RC_CLOCK_STALE, "nothing for ", "", NULL, false},
-    {RC_CLOCK_UNREACHABLE, "no answer for ", "", NULL, false},
-    {RC_CLOCK_UNSYNCHRONISED, "for ", "", NULL, false},
-    {RC_CLOCK_LOCAL, "for ", "", NULL, false},
-    {RC_CLOCK_OLD, "", " ago", "the clock was not compared with its reference for a while", false},
+    {RC_CLOCK_BACKWARDS, "the last token is ", " ahead of it", NULL},
+    {RC_CLOCK_STALE, "nothing for ", "", NULL},
+    {RC_CLOCK_UNREACHABLE, "no answer for ", "", NULL},
+    {RC_CLOCK_UNSYNCHRONISED, "for ", "", NULL},
+    {RC_CLOCK_LOCAL, "for ", "", NULL},
+    {RC_CLOCK_OLD, "", " ago", "the clock was not compared with its reference for a while"},
     {RC_CLOCK_BOUND, "it may be wrong by ", "",
-     "the clock may be wrong by more than half of what the declared accuracy allows", false},
-    {RC_CLOCK_DISAGREES, "by ", "", NULL, false},
-    {RC_CLOCK_STEPPED, "by ", "", NULL, true},
-    {RC_CLOCK_LEAP, "", " away", NULL, false},
+     "the clock may be wrong by more than half of what the declared accuracy allows"},
+    {RC_CLOCK_DISAGREES, "by ", "", NULL},
+    {RC_CLOCK_STEPPED, "by ", "", NULL},
+    {RC_CLOCK_LEAP, "", " away", NULL},
 };
 
 /* COUNT(reasons) when it is none of the clock's. */
@@ -75,10 +74,7 @@ char *clockwords_figure(enum rc reason, int64_t figure_ns, char out[CLOCKWORDS_M
 
     out[0] = 0;
     if (i < COUNT(reasons) && figure_ns != -1) {
-        (void)snprintf(out, CLOCKWORDS_MAX, "%s%s%.40s%s", reasons[i].figure,
-                       !reasons[i].is_signed ? ""
-                       : figure_ns < 0       ? "-"
-                                             : "+",
+        (void)snprintf(out, CLOCKWORDS_MAX, "%s%s%.40s%s", reasons[i].figure, figure_ns < 0 ? "-" : "",
                        clockwords_duration(figure_ns, duration), reasons[i].behind);
     }
     return out;

@@ -16,7 +16,7 @@ char *clockwords_duration(int64_t ns, char out[CLOCKWORDS_MAX]);
 /* clockwords_figure writes what a figure means with its reason ("it may be wrong by 1.204 s"), empty where there is none (-1), or reason has none. */
 char *clockwords_figure(enum rc reason, int64_t figure_ns, char out[CLOCKWORDS_MAX]);
 
-/* clockwords_sentence writes reason and figure: "the clock was set: by +50 ms". A warning says what it is that does not stop anything yet. Empty
+/* clockwords_sentence writes reason and figure: "the clock was set: by -50 ms". A warning says what it is that does not stop anything yet. Empty
  * for RC_OK. */
 char *clockwords_sentence(uint32_t state, enum rc reason, int64_t figure_ns, char out[CLOCKWORDS_MAX]);
 

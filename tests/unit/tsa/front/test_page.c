@@ -232,8 +232,8 @@ static void test_not_ready(void **state)
     facts.clock_bound_ns = -1;
     assert_int_equal(page_ready_reason(&facts, true), RC_CLOCK_STEPPED);
     text = text_of(page_build_html, &facts, "a");
-    assert_has(text, "Not ready: the clock was set: by +50 ms</p>");
-    assert_has(text, "<td id=\"clock\">stopped: the clock was set: by +50 ms; not proven");
+    assert_has(text, "Not ready: the clock was set: by 50 ms</p>");
+    assert_has(text, "<td id=\"clock\">stopped: the clock was set: by 50 ms; not proven");
     assert_has(text, "<td id=\"bound\">not known</td>");
     facts.reason = RC_LEDGER_WRITE; /* the figure is the clock's */
     assert_has(text_of(page_build_html, &facts, "a"), "Not ready: the record can not be written</p>");

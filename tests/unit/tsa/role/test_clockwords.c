@@ -46,7 +46,7 @@ static void sentences(void **state)
         int64_t figure_ns;
         const char *text;
     } cases[] = {
-        {CLOCKPAGE_STOP, RC_CLOCK_STEPPED, 50000000, "the clock was set: by +50 ms"},
+        {CLOCKPAGE_STOP, RC_CLOCK_STEPPED, 50000000, "the clock was set: by 50 ms"},
         {CLOCKPAGE_STOP, RC_CLOCK_STEPPED, -3600000000000, "the clock was set: by -60 min"},
         {CLOCKPAGE_STOP, RC_CLOCK_BOUND, 1204000000,
          "the clock may be wrong by more than the declared accuracy allows: it may be wrong by 1.204 s"},
