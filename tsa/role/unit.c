@@ -140,6 +140,7 @@ static enum rc fill(struct unit *unit, struct certfile *chain, struct bytes root
     }
     unit->root = keep(unit, root);
     unit->accuracy = tsp_accuracy_of_ns(unit->settings->accuracy);
+    unit->key_end = unit_key_end(unit);
     unit->is_lab = certext_has_policy(&unit->cert, OID_LAB_POLICY);
     if (unit->settings->tsa_name) {
         take_name(unit);
@@ -172,13 +173,53 @@ void unit_clear(struct unit *unit)
     *unit = (struct unit){0};
 }
 
+/* By the calendar; where the month has no such day, its last one. */
+static struct gentime add_months(struct gentime t, int64_t months)
+{
+    const struct gentime never = {.sec = INT64_MAX};
+    char text[GENTIME_TEXT_MAX], ends[GENTIME_TEXT_MAX + 60];
+    int year, month, day, at = 0;
+    size_t len;
+    int64_t count;
+
+    if (gentime_build_iso(t, text, &len) != RC_OK ||
+        sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &at) != 3) {
+        return never;
+    }
+    count = (int64_t)year * 12 + month - 1 + months;
+    for (int tries = 0; tries < 4; tries++) { /* every month has 28 days */
+        (void)snprintf(ends, sizeof(ends), "%04d-%02d-%02d%s", (int)(count / 12), (int)(count % 12) + 1,
+                       day - tries, text + at);
+        if (gentime_parse_iso(ends, &t) == RC_OK) {
+            return t;
+        }
+    }
+    return never;
+}
+
+static void hold_back(struct gentime *end, struct gentime other)
+{
+    *end = gentime_compare(other, *end) < 0 ? other : *end;
+}
+
 struct gentime unit_key_end(const struct unit *unit)
 {
-    struct gentime end;
+    struct gentime end = unit->cert.not_after, period;
 
-    return certext_key_usage_end(&unit->cert, &end) && end.sec < unit->cert.not_after.sec
-               ? end
-               : unit->cert.not_after;
+    if (certext_key_usage_end(&unit->cert, &period)) {
+        hold_back(&end, period);
+    }
+    if (unit->settings->key_months > 0) {
+        hold_back(&end, add_months(unit->cert.not_before, unit->settings->key_months));
+    }
+    return end;
+}
+
+enum rc unit_check_time(const struct unit *unit, struct gentime t)
+{
+    const enum rc rc = cert_check_time(&unit->cert, t);
+
+    return rc == RC_OK && gentime_compare(t, unit->key_end) > 0 ? RC_KEY_USE_OVER : rc;
 }
 
 static bool serves_policy(const struct unit *unit, struct bytes policy)

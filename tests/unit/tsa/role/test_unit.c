@@ -130,6 +130,68 @@ static void test_key_end(void **state)
     }
 }
 
+/* Months by the calendar: 2026-01-01 is the certificate's notBefore, unless it is set to another day. */
+static void test_key_months(void **state)
+{
+    static const struct {
+        const char *begin;
+        int64_t months;
+        const char *end;
+    } cases[] = {
+        {"2026-01-01T00:00:00Z", 15, "2027-04-01T00:00:00Z"},
+        {"2026-01-31T23:59:59Z", 1, "2026-02-28T23:59:59Z"},
+        {"2027-12-31T12:00:00Z", 2, "2028-02-29T12:00:00Z"},
+        {"2026-08-31T00:00:00Z", 1, "2026-09-30T00:00:00Z"},
+        {"2026-12-15T01:02:03Z", 1, "2027-01-15T01:02:03Z"},
+        {"2026-11-30T00:00:00Z", 12, "2027-11-30T00:00:00Z"},
+        {"2026-01-01T00:00:00Z", 0, NULL},
+        {"2026-01-01T00:00:00Z", 600, NULL},
+        {"9999-06-01T00:00:00Z", 7, NULL},
+    };
+    struct mint good =
+        mint(&(struct mint_spec){.cn = "Months", .issuer = &t.ca, .serial = 12, .extensions = tsa_ext});
+
+    (void)state;
+    assert_int_equal(init_with(&good, &t.ca, NULL), RC_OK);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct gentime end = t.unit.cert.not_after;
+
+        assert_int_equal(gentime_parse_iso(cases[i].begin, &t.unit.cert.not_before), RC_OK);
+        assert_true(!cases[i].end || gentime_parse_iso(cases[i].end, &end) == RC_OK);
+        t.settings.key_months = cases[i].months;
+        assert_int_equal(unit_key_end(&t.unit).sec, end.sec);
+    }
+    t.settings.key_months = 0;
+    mint_free(&good);
+}
+
+/* To the second: at its end it signs still, a moment later it does not. */
+static void test_check_time(void **state)
+{
+    struct mint good =
+        mint(&(struct mint_spec){.cn = "Times", .issuer = &t.ca, .serial = 13, .extensions = tsa_ext});
+    const struct gentime begin = {MINT_2026, 0}, over = {MINT_2026 + 3650 * MINT_DAY, 0};
+    struct gentime end;
+
+    (void)state;
+    assert_int_equal(gentime_parse_iso("2027-04-01T00:00:00Z", &end), RC_OK);
+    for (int months = 0; months <= 15; months += 15) {
+        t.settings.key_months = months;
+        assert_int_equal(init_with(&good, &t.ca, NULL), RC_OK);
+        assert_int_equal(unit_check_time(&t.unit, begin), RC_OK);
+        assert_int_equal(unit_check_time(&t.unit, gentime_add_ns(begin, -1)), RC_CERT_NOT_YET_VALID);
+        assert_int_equal(unit_check_time(&t.unit, end), RC_OK);
+        assert_int_equal(unit_check_time(&t.unit, gentime_add_ns(end, 1)), months ? RC_KEY_USE_OVER : RC_OK);
+        assert_int_equal(unit_check_time(&t.unit, (struct gentime){end.sec + 1, 0}),
+                         months ? RC_KEY_USE_OVER : RC_OK);
+        assert_int_equal(unit_check_time(&t.unit, over), months ? RC_KEY_USE_OVER : RC_OK);
+        assert_int_equal(unit_check_time(&t.unit, (struct gentime){over.sec + 1, 0}), RC_CERT_EXPIRED);
+        unit_clear(&t.unit);
+    }
+    t.settings.key_months = 0;
+    mint_free(&good);
+}
+
 static void test_certificates_that_may_not(void **state)
 {
     static const struct {
@@ -290,6 +352,8 @@ int main(void)
         TEST(test_facts),
         TEST(test_lab),
         TEST(test_key_end),
+        TEST(test_key_months),
+        TEST(test_check_time),
         TEST(test_certificates_that_may_not),
         TEST(test_files_that_are_no_chain),
         TEST(test_accepts),
