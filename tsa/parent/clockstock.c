@@ -3,6 +3,7 @@
 #include "tsa/parent/clockstock.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "tsa/parent/sealed.h"
 
 #define LEAP_LIST_MAX (1u << 20)
+#define WHY_MAX       400
 #define SERVERS_MAX   (SETTINGS_MAX_SERVERS * ADDRESS_TEXT_MAX)
 
 static void close_fd(int *fd)
@@ -102,17 +104,18 @@ static enum rc open_servers(struct clockstock *stock, const struct clockstock_so
 
 static void warn_of_list(const struct clockstock_source *source, struct cfg_errors *warnings)
 {
-    char *where;
+    char why[WHY_MAX], *where;
 
     if (source->settings->clock.source == SETTINGS_CLOCK_SYSTEM) {
         return; /* nothing is proven there anyway */
     }
+    (void)snprintf(why, sizeof(why), "%s", safefile_error_text()); /* before the next file is read */
     where = cfg_where(source->config, "clock.leap_list");
     cfg_errors_add(
         warnings,
         "%s: clock.leap_list: %s: only the time source tells of leap seconds, and around the ends of June "
         "and December no token is issued: install tzdata, or name another list",
-        where, safefile_error_text());
+        where, why);
     free(where);
 }
 

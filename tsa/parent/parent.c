@@ -26,7 +26,7 @@
 #include "tsa/parent/reload.h"
 #include "tsa/parent/status.h"
 
-#define EX_TAKEN 1
+#define EX_TAKEN 1 /* another time it may work */
 
 #define NUM_SIGNALS 4
 
@@ -55,6 +55,7 @@ static void notify_ready(const struct parent *parent);
 static void reap(struct parent *parent);
 static void watch(struct parent *parent);
 static void tell_ready(struct parent *parent);
+static const struct labtime *lab_time_of(const struct parent *parent);
 static void end(struct parent *parent, int exit_code);
 
 /* ---- callbacks ---- */
@@ -113,6 +114,24 @@ static void on_roles_hopeless(void *arg, int exit_code)
     end(arg, exit_code);
 }
 
+static void on_roles_acknowledged(void *arg, const struct msg_acknowledged *answer)
+{
+    const struct parent *parent = arg;
+
+    if (parent->control) {
+        control_answer_acknowledge(parent->control, answer);
+    }
+}
+
+static void on_roles_issuer_end(void *arg)
+{
+    const struct parent *parent = arg;
+
+    if (parent->control) {
+        control_lose_acknowledge(parent->control);
+    }
+}
+
 static void on_roles_facts(void *arg, const struct msg_facts *facts)
 {
     struct parent *parent = arg;
@@ -129,11 +148,19 @@ static bool on_control_asks(void *arg, uint64_t id)
     return supervise_ask_facts(&parent->supervise, id);
 }
 
+static bool on_control_acknowledges(void *arg, const struct msg_acknowledge *acknowledge)
+{
+    struct parent *parent = arg;
+
+    return supervise_acknowledge(&parent->supervise, acknowledge);
+}
+
 static json_t *on_control_builds(void *arg, const struct facts *facts)
 {
     const struct parent *parent = arg;
     const struct status_source source = {
         .config = parent->options->config,
+        .lab_time = lab_time_of(parent),
         .started = parent->started,
         .supervise = &parent->supervise,
         .reload = parent->reload,
@@ -232,13 +259,22 @@ static void watch(struct parent *parent)
     }
 }
 
+/* NULL: the truth. */
+static const struct labtime *lab_time_of(const struct parent *parent)
+{
+    const struct labtime *time = parent->options->lab_time;
+
+    return time && time->kind != LABTIME_NONE ? time : NULL;
+}
+
 static void notify_ready(const struct parent *parent)
 {
     const struct generation *now = parent->supervise.now->generation;
 
     if (parent->told_ready && !parent->supervise.stopping) {
-        (void)notify_send("READY=1\nSTATUS=ready, generation %u, %zu units, %zu addresses\n", now->number,
-                          settings_num_units(&now->settings), now->listeners.num);
+        (void)notify_send("READY=1\nSTATUS=ready, generation %u, %zu units, %zu addresses%s\n", now->number,
+                          settings_num_units(&now->settings), now->listeners.num,
+                          lab_time_of(parent) ? ", lab time (for test labs only)" : "");
     }
 }
 
@@ -293,8 +329,42 @@ static int read_configuration(struct parent *parent)
     parent->first = generation_read(parent->options->config, &errors);
     if (parent->first) {
         parent->first->number = 1;
+        parent->first->lab_time = lab_time_of(parent);
     }
     return complain(&errors, parent->first ? 0 : EX_CONFIG);
+}
+
+static void tell_lab_time(const struct parent *parent)
+{
+    char text[LABTIME_TEXT_MAX];
+
+    if (lab_time_of(parent)) {
+        log_warning("%s: for test labs only; what is issued proves no time",
+                    labtime_text(lab_time_of(parent), text));
+    }
+}
+
+/* Nobody is served yet, so it may wait for the name services, for as long as they are given. */
+static enum rc open_clock(struct parent *parent, struct cfg_errors *errors)
+{
+    struct generation *first = parent->first;
+    struct cfg_errors warnings = {0};
+    struct resolved resolved;
+    const struct clockstock_source source = {
+        .config = parent->options->config,
+        .settings = &first->settings,
+        .resolved = &resolved,
+    };
+    enum rc rc;
+
+    if (house_has_service(&first->settings)) {
+        return RC_OK;
+    }
+    resolve_wait(&first->settings, first->stock.config, &resolved);
+    rc = clockstock_open(&first->stock.clock, &source, errors, &warnings);
+    log_all(&warnings, log_warning);
+    cfg_errors_clear(&warnings);
+    return rc;
 }
 
 static int open_all(struct parent *parent)
@@ -310,6 +380,11 @@ static int open_all(struct parent *parent)
     if (generation_open_stock(first, &errors) != RC_OK) {
         return complain(&errors, EX_CONFIG);
     }
+    rc = open_clock(parent, &errors);
+    if (rc != RC_OK) {
+        return complain(&errors, rc == RC_NOT_FOUND ? EX_TAKEN : EX_CONFIG);
+    }
+    tell_lab_time(parent);
     rc = generation_listen(first, parent->options->listen, NULL, &errors);
     return complain(&errors, rc == RC_OK ? 0 : EX_TAKEN);
 }
@@ -351,6 +426,8 @@ static bool open_supervise(struct parent *parent)
     const struct supervise_handlers handlers = {
         .on_ready = on_roles_ready,
         .on_facts = on_roles_facts,
+        .on_acknowledged = on_roles_acknowledged,
+        .on_issuer_end = on_roles_issuer_end,
         .on_changed = on_roles_changed,
         .on_stopped = on_roles_stopped,
         .on_hopeless = on_roles_hopeless,
@@ -360,6 +437,7 @@ static bool open_supervise(struct parent *parent)
         .base = parent->base,
         .config = parent->options->config,
         .listen = parent->options->listen,
+        .lab_time = lab_time_of(parent),
         .supervise = &parent->supervise,
         .on_begin = on_reload_begin,
         .on_end = on_reload_end,
@@ -379,6 +457,7 @@ static int open_loop(struct parent *parent)
         .ask = on_control_asks,
         .build = on_control_builds,
         .reload = on_control_reloads,
+        .acknowledge = on_control_acknowledges,
         .arg = parent,
     };
 

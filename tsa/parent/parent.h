@@ -19,8 +19,9 @@ struct parent_options {
     void *arg;
 };
 
-/* parent_run serves until SIGTERM or SIGINT and returns the exit code: 0 stopped as told; 1 an address or the run folder is taken; 70
- * a role could not be kept alive; 78 the configuration, or what it names, can not be used. Everything is told in the log. */
+/* parent_run serves until SIGTERM or SIGINT and returns the exit code: 0 stopped as told; 1 an address or the run folder is taken, or too few
+ * names of time servers can be resolved just now; 70 a role could not be kept alive; 78 the configuration, or what it names, can not be used. Everything is
+ * told in the log. */
 int parent_run(const struct parent_options *options);
 
 #endif

@@ -15,6 +15,7 @@
 enum stage {
     STAGE_IDLE,
     STAGE_ASKED, /* begins with the next turn of the loop */
+    STAGE_NAMES,
     STAGE_TRIAL,
     STAGE_CHANGE
 };
@@ -24,6 +25,7 @@ struct reload {
     enum stage stage;
     struct event *on_start;
     struct generation *next;
+    struct resolve *resolve;
     struct trial *trial;
     struct cfg_errors lines;
     struct reload_result result;
@@ -32,6 +34,7 @@ struct reload {
 };
 
 static void begin(struct reload *reload);
+static void take_names(struct reload *reload, const struct resolved *resolved);
 static void end_trial(struct reload *reload, const struct cfg_errors *errors);
 
 /* ---- callbacks ---- */
@@ -41,6 +44,14 @@ static void on_start(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     begin(arg);
+}
+
+static void on_names(void *arg, const struct resolved *resolved)
+{
+    struct reload *reload = arg;
+
+    reload->resolve = NULL; /* it is gone when this returns */
+    take_names(reload, resolved);
 }
 
 static void on_trial_end(void *arg, const struct cfg_errors *errors)
@@ -163,6 +174,7 @@ static bool open_next(struct reload *reload)
     reload->next = generation_read(reload->source.config, &errors);
     if (reload->next) {
         reload->next->number = now->number + 1;
+        reload->next->lab_time = reload->source.lab_time;
         house_check(supervise->house, &reload->next->settings, &errors);
     }
     if (reload->next && errors.num == 0 && generation_open_stock(reload->next, &errors) == RC_OK &&
@@ -176,27 +188,90 @@ static bool open_next(struct reload *reload)
     return false;
 }
 
+static bool open_clock(struct reload *reload, const struct resolved *resolved)
+{
+    const struct clockstock_source source = {
+        .config = reload->source.config,
+        .settings = &reload->next->settings,
+        .resolved = resolved,
+    };
+    struct cfg_errors errors = {0}, warnings = {0};
+    const enum rc rc = clockstock_open(&reload->next->stock.clock, &source, &errors, &warnings);
+
+    log_all(&errors, log_error);
+    log_all(&warnings, log_warning);
+    if (rc == RC_OK) {
+        add_lines(&reload->lines, &warnings, "warning: ");
+        cfg_errors_clear(&errors);
+    } else {
+        cfg_errors_clear(&reload->lines);
+        reload->lines = errors;
+    }
+    cfg_errors_clear(&warnings);
+    return rc == RC_OK;
+}
+
 /* ---- stages ---- */
+
+static void fail_to_start(struct reload *reload, const char *what)
+{
+    char why[SUPERVISE_WHY_MAX];
+
+    (void)snprintf(why, sizeof(why), "the %s can not be started: %s", what, strerror(errno));
+    log_error("%s", why);
+    fail_with(reload, why);
+}
+
+static void rehearse(struct reload *reload)
+{
+    const struct trial_owner owner = {.base = reload->source.base, .on_end = on_trial_end, .arg = reload};
+
+    reload->stage = STAGE_TRIAL;
+    reload->trial = trial_start(&owner, reload->next);
+    if (!reload->trial) {
+        fail_to_start(reload, "trial");
+    }
+}
+
+static void take_names(struct reload *reload, const struct resolved *resolved)
+{
+    if (open_clock(reload, resolved)) {
+        rehearse(reload);
+    } else {
+        fail(reload);
+    }
+}
+
+/* Name services may take their time, which this loop has not. */
+static void ask_names(struct reload *reload)
+{
+    const struct resolve_owner owner = {.base = reload->source.base, .on_end = on_names, .arg = reload};
+    const struct generation *next = reload->next;
+    struct resolved resolved;
+
+    if (house_has_service(&next->settings)) {
+        rehearse(reload);
+    } else if (resolve_numbers(&next->settings, &resolved)) {
+        take_names(reload, &resolved);
+    } else {
+        reload->stage = STAGE_NAMES;
+        reload->resolve = resolve_start(&owner, &next->settings, next->stock.config);
+        if (!reload->resolve) {
+            fail_to_start(reload, "child that resolves names");
+        }
+    }
+}
 
 static void begin(struct reload *reload)
 {
-    const struct trial_owner owner = {.base = reload->source.base, .on_end = on_trial_end, .arg = reload};
-    char why[SUPERVISE_WHY_MAX];
-
     if (reload->stopped) {
         return;
     }
     reload->source.on_begin(reload->source.arg);
-    if (!check(reload) || !open_next(reload)) {
+    if (check(reload) && open_next(reload)) {
+        ask_names(reload);
+    } else {
         fail(reload);
-        return;
-    }
-    reload->stage = STAGE_TRIAL;
-    reload->trial = trial_start(&owner, reload->next);
-    if (!reload->trial) {
-        (void)snprintf(why, sizeof(why), "the trial can not be started: %s", strerror(errno));
-        log_error("%s", why);
-        fail_with(reload, why);
     }
 }
 
@@ -231,7 +306,7 @@ void reload_take_change(struct reload *reload, const char *why)
 
 bool reload_take_end(struct reload *reload, pid_t pid, int status)
 {
-    return trial_take_end(reload->trial, pid, status);
+    return trial_take_end(reload->trial, pid, status) || resolve_take_end(reload->resolve, pid);
 }
 
 /* ---- asking ---- */
@@ -249,13 +324,20 @@ uint64_t reload_ask(struct reload *reload)
     return reload->number + 1;
 }
 
+static void stop_children(struct reload *reload)
+{
+    trial_stop(reload->trial);
+    reload->trial = NULL;
+    resolve_stop(reload->resolve);
+    reload->resolve = NULL;
+}
+
 void reload_stop(struct reload *reload)
 {
     const bool again = reload->again;
 
     reload->stopped = true;
-    trial_stop(reload->trial);
-    reload->trial = NULL;
+    stop_children(reload);
     drop_next(reload);
     if (reload->stage != STAGE_IDLE) {
         cfg_errors_clear(&reload->lines);
@@ -300,7 +382,7 @@ void reload_free(struct reload *reload)
     if (!reload) {
         return;
     }
-    trial_stop(reload->trial);
+    stop_children(reload);
     drop_next(reload);
     event_free(reload->on_start);
     cfg_errors_clear(&reload->lines);

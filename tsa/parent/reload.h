@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The staged reload: read and check, rehearse in a child, then let a new generation of roles take over. Until that has begun every failure
+ * The staged reload: read and check, have names of time servers resolved, rehearse in a child, then let a new generation of roles take over. Until that has begun every failure
  * leaves what runs untouched, and says why. One reload at a time; who asks meanwhile waits for the next one, since the files may have changed again.
  */
 #ifndef TSA_PARENT_RELOAD_H
@@ -19,6 +19,7 @@ struct reload_source {
     struct event_base *base;
     const char *config;               /* path */
     const struct cfg_strings *listen; /* instead of the configuration's; NULL or empty: none */
+    const struct labtime *lab_time;   /* stays what it is; NULL: none */
     struct supervise *supervise;
     void (*on_begin)(void *arg);
     void (*on_end)(void *arg, uint64_t number); /* the result is there */
