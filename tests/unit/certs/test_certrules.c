@@ -370,11 +370,12 @@ static void times_are_told_early(void **state)
     assert_int_equal(certrules_verdict(&t->rules), RC_CERT_NOT_YET_VALID);
 }
 
-/* privateKeyUsagePeriod with notAfter 20270401000000Z; no template has it, so the leaf is signed once more. */
+/* privateKeyUsagePeriod from 20270115000000Z until 20270401000000Z; no template has it, so the leaf is signed once more. */
 static void the_keys_own_period_counts(void **state)
 {
-    static const uint8_t period[] = {0x30, 0x11, 0x81, 0x0f, '2', '0', '2', '7', '0', '4',
-                                     '0',  '1',  '0',  '0',  '0', '0', '0', '0', 'Z'};
+    static const char period[] = "\x30\x22\x80\x0f"
+                                 "20270115000000Z\x81\x0f"
+                                 "20270401000000Z";
     struct tower *t = *state;
     const unsigned char *at;
     ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
@@ -386,7 +387,7 @@ static void the_keys_own_period_counts(void **state)
     build(t);
     at = t->chain[0].data;
     leaf = d2i_X509(NULL, &at, (long)t->chain[0].len);
-    assert_int_equal(ASN1_OCTET_STRING_set(value, period, sizeof period), 1);
+    assert_int_equal(ASN1_OCTET_STRING_set(value, (const unsigned char *)period, sizeof period - 1), 1);
     extension = X509_EXTENSION_create_by_NID(NULL, NID_private_key_usage_period, 0, value);
     assert_int_equal(X509_add_ext(leaf, extension, -1), 1);
     assert_true(X509_sign(leaf, t->keys[CA], EVP_sha256()) > 0);
@@ -396,7 +397,8 @@ static void the_keys_own_period_counts(void **state)
     assert_only(t, CERTRULES_WARNING, RC_OK, "the private key may be used until 2027-04-01 only");
     t->query.now.sec = START - DAY / 2;
     check(t);
-    assert_int_equal(t->rules.num, 2);
+    assert_int_equal(t->rules.num, 3);
+    assert_int_equal(certrules_verdict(&t->rules), RC_CERT_NOT_YET_VALID);
     t->query.now.sec = START + 200 * DAY;
     assert_only(t, CERTRULES_ERROR, RC_CERT_EXPIRED, "may not be used since 2027-04-01");
     OPENSSL_free(der);

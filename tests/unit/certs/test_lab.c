@@ -22,6 +22,7 @@
 #include "certs/certfile.h"
 #include "certs/issue.h"
 #include "certs/pfx.h"
+#include "tsa/base/now.h"
 #include "tsa/base/safefile.h"
 
 #define DAY  86400
@@ -526,6 +527,63 @@ static void foreign_chains_are_no_lab_chains(void **state)
     lab_clear(&lab);
 }
 
+/* A lab's own leaf may sign, but not as a CA; what lies below it was made by whoever has its key. */
+static void a_leaf_of_the_lab_makes_no_lab_chain(void **state)
+{
+    struct certfile lab_certs, root;
+    struct bytes chain[4];
+    struct wbuf below;
+    EVP_PKEY *key;
+    struct lab lab;
+    (void)state;
+
+    make("leaf", &quick, start, &lab);
+    assert_int_equal(certfile_read(lab.files[LAB_CHAIN], &lab_certs), RC_OK);
+    assert_int_equal(certfile_read(lab.files[LAB_ROOT_PEM], &root), RC_OK);
+    assert_int_equal(keyfile_read(lab.files[LAB_TSA_KEY], NULL, &key), RC_OK);
+    wbuf_init(&below, 1u << 16);
+    const struct issue issue = {.common_name = "Below",
+                                .not_before = start,
+                                .not_after = later(DAY),
+                                .key = key,
+                                .path_len = -1,
+                                .key_usage = CERT_USAGE_DIGITAL_SIGNATURE,
+                                .policy = OID_LAB_POLICY,
+                                .issuer = lab_certs.certs[0],
+                                .issuer_key = key,
+                                .digest = DIGEST_SHA256};
+    assert_int_equal(issue_certificate(&issue, &below), RC_OK);
+    chain[0] = wbuf_bytes(&below);
+    chain[1] = lab_certs.certs[0];
+    chain[2] = lab_certs.certs[1];
+    chain[3] = root.certs[0];
+    assert_false(lab_is_lab_chain(chain, 4));
+    assert_true(lab_is_lab_chain(chain + 1, 3));
+    assert_false(lab_is_lab_chain(chain + 2, 2)); /* a CA first */
+    EVP_PKEY_free(key);
+    wbuf_clear(&below);
+    certfile_clear(&lab_certs);
+    certfile_clear(&root);
+    lab_clear(&lab);
+}
+
+/* Its certificates would be valid in years whose code signing keys have leaked. */
+static void no_lab_begins_before_this_program(void **state)
+{
+    struct stat st;
+    struct lab lab;
+    (void)state;
+
+    assert_int_equal(lab_init(&lab, "early"), RC_OK);
+    assert_int_equal(lab_make(&lab, &quick, (struct gentime){.sec = NOW_PROGRAM_BORN - 1}), RC_TIME_RANGE);
+    assert_string_equal(
+        lab.error,
+        "this machine's clock shows 2025-12-31T23:59:59Z, before there was this program: set it first");
+    assert_int_not_equal(stat("early", &st), 0);
+    assert_int_equal(lab_make(&lab, &quick, (struct gentime){.sec = NOW_PROGRAM_BORN}), RC_OK);
+    lab_clear(&lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -542,6 +600,8 @@ int main(void)
         cmocka_unit_test(what_is_not_the_labs_is_left_alone),
         cmocka_unit_test(folders_that_can_not_be_made_are_told),
         cmocka_unit_test(foreign_chains_are_no_lab_chains),
+        cmocka_unit_test(a_leaf_of_the_lab_makes_no_lab_chain),
+        cmocka_unit_test(no_lab_begins_before_this_program),
     };
 
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

@@ -12,7 +12,9 @@
 
 #include <cmocka.h>
 
-#include "tsa/role/inherit.h"
+#include "tests/unit/tsa/role/lab_chain.h"
+#include "tsa/base/now.h"
+#include "tsa/role/labtime.h"
 
 static struct inherit in;
 
@@ -189,6 +191,109 @@ static void test_settings_alone(void **state)
     settings_clear(&settings);
 }
 
+/* ---- lab time: a role looks for itself, whoever has started it ---- */
+
+static const char two_units[] =
+    "listen = [ \"127.0.0.1:0\" ]; run_dir = \"run\"; ledger = { dir = \"l\"; };\n"
+    "units = ( { name = \"one\"; key = \"k\"; chain = \"c\"; policy = \"2.999.1\"; },\n"
+    "          { name = \"two\"; key = \"k\"; chain = \"c\"; policy = \"2.999.1\"; } );";
+
+static void add_file(char args[][64], int *num, const char *name, const char *text)
+{
+    (void)pair_of(name, new_file(text), args[(*num)++]);
+}
+
+static void add_certs(char args[][64], int *num, const char *name, const struct lab_chain *chain, bool root)
+{
+    struct wbuf text;
+
+    wbuf_init(&text, 1u << 16);
+    if (root) {
+        certfile_put_pem(&text, wbuf_bytes(&chain->der[0]));
+    } else {
+        certfile_put_pem(&text, wbuf_bytes(&chain->der[2]));
+        certfile_put_pem(&text, wbuf_bytes(&chain->der[1]));
+    }
+    wbuf_put_u8(&text, 0);
+    assert_int_equal(wbuf_rc(&text), RC_OK);
+    add_file(args, num, name, (const char *)text.data);
+    wbuf_clear(&text);
+}
+
+/* In the child. */
+static bool is_lab_time(const struct unit *units, size_t num)
+{
+    return num == 2 && units[0].lab_time && units[1].lab_time &&
+           oid_find(units[1].policy) == OID_LAB_TIME_POLICY && now_real().sec == LAB_CHAIN_FROM + 9;
+}
+
+static bool is_real_time(const struct unit *units, size_t num)
+{
+    return num == 2 && !units[0].lab_time && !units[1].lab_time &&
+           oid_find(units[1].policy) != OID_LAB_TIME_POLICY && now_real().sec != LAB_CHAIN_FROM + 9;
+}
+
+/* The exit code of a role with these two units; 3: under lab time, 0: without it. */
+static int load_two(const struct lab_chain *one, const struct lab_chain *two, const char *lab_time,
+                    const char *root)
+{
+    static char args[8][64];
+    char *argv[8];
+    int num = 0, status;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        static struct unit units[SETTINGS_MAX_UNITS];
+        struct settings settings;
+        size_t num_units;
+
+        (void)snprintf(args[num++], 64, "@issuer");
+        add_file(args, &num, "config", two_units);
+        add_certs(args, &num, "chain.0", one, false);
+        add_certs(args, &num, "root.0", one, true);
+        add_certs(args, &num, "chain.1", two, false);
+        if (root) {
+            add_certs(args, &num, root, two, true);
+        }
+        if (lab_time) {
+            add_file(args, &num, "lab_time", lab_time);
+        }
+        for (int i = 0; i < num; i++) {
+            argv[i] = args[i];
+        }
+        if (inherit_parse(num, argv, &in) != RC_OK) {
+            _exit(1);
+        }
+        inherit_load(&in, &settings, units, &num_units);
+        _exit(is_lab_time(units, num_units) ? 3 : is_real_time(units, num_units) ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_the_fence_stands_in_every_role(void **state)
+{
+    static const char at[] = "at 2027-01-15T08:00:09Z", before[] = "at 2027-01-15T07:59:59Z";
+    struct lab_chain lab, other;
+
+    (void)state;
+    lab_chain_make(&lab, &(struct lab_chain_plan){0});
+    lab_chain_make(&other, &(struct lab_chain_plan){.policies = {OID_DATA}});
+    assert_int_equal(load_two(&lab, &lab, at, "root.1"), 3);
+    assert_int_equal(load_two(&lab, &lab, NULL, "root.1"), 0);
+    assert_int_equal(load_two(&lab, &other, NULL, "root.1"), 0);
+    assert_int_equal(load_two(&lab, &other, at, "root.1"), 78); /* one of two is enough */
+    assert_int_equal(load_two(&other, &lab, at, "root.1"), 78);
+    assert_int_equal(load_two(&lab, &lab, at, NULL), 78); /* no root */
+    assert_int_equal(load_two(&lab, &lab, before, "root.1"), 78);
+    assert_int_equal(load_two(&lab, &lab, "at 2031-02-03T04:05:06Z", "root.1"), 78); /* expired */
+    assert_int_equal(load_two(&lab, &lab, "", "root.1"), 70);
+    assert_int_equal(load_two(&lab, &lab, "2027-01-15T08:00:09Z", "root.1"), 70);
+    lab_chain_clear(&lab);
+    lab_chain_clear(&other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +303,7 @@ int main(void)
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_load_dies_clearly),
         cmocka_unit_test(test_settings_alone),
+        cmocka_unit_test(test_the_fence_stands_in_every_role),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

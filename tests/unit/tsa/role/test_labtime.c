@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/tsa/role/lab_chain.h"
+#include "tests/unit/tsa/wire/mint.h"
 #include "tsa/base/now.h"
 
 #define HOUR INT64_C(3600000000000)
@@ -369,6 +370,42 @@ static void a_shift_is_judged_by_where_it_leads(void **state)
     lab_chain_clear(&c);
 }
 
+/* privateKeyUsagePeriod from 2028-01-01 until 2029-01-01, below a root that is valid for ten years. */
+static void the_key_must_be_usable_too(void **state)
+{
+    static const char policy[] = "DER:3009300706058837985901"; /* 2.999.3161.1 */
+    static const char period[] =
+        "DER:3022800f32303238303130313030303030305a810f32303239303130313030303030305a";
+    static const char *const ca[] = {"basicConstraints",
+                                     "critical,CA:TRUE",
+                                     "keyUsage",
+                                     "keyCertSign",
+                                     "certificatePolicies",
+                                     policy,
+                                     NULL};
+    static const char *const leaf[] = {"extendedKeyUsage",
+                                       "critical,timeStamping",
+                                       "certificatePolicies",
+                                       policy,
+                                       "2.5.29.16",
+                                       period,
+                                       NULL};
+    struct mint root = mint(&(struct mint_spec){.cn = "Root", .extensions = ca});
+    struct mint tsa =
+        mint(&(struct mint_spec){.cn = "TSA", .issuer = &root, .serial = 2, .extensions = leaf});
+    struct unit unit;
+
+    (void)state;
+    lab_chain_unit(&unit, &settings, tsa.der, BYTES_NONE, root.der);
+    check_why(&unit, 1830297600, RC_OK, "");
+    check_why(&unit, 1830297599, RC_CERT_NOT_YET_VALID, "lies before 2028-01-01T00:00:00Z");
+    check_why(&unit, 1861920000, RC_OK, "");
+    check_why(&unit, 1861920001, RC_CERT_EXPIRED, "the end of the private key usage period of TSA");
+    unit_clear(&unit);
+    mint_free(&tsa);
+    mint_free(&root);
+}
+
 /* ---- the mark ---- */
 
 static void tokens_carry_a_policy_of_their_own(void **state)
@@ -426,6 +463,7 @@ int main(void)
         cmocka_unit_test(the_time_must_be_valid_for_all),
         cmocka_unit_test(no_time_lies_before_this_program),
         cmocka_unit_test(a_shift_is_judged_by_where_it_leads),
+        cmocka_unit_test(the_key_must_be_usable_too),
         cmocka_unit_test(tokens_carry_a_policy_of_their_own),
     };
 
