@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The process that knows how wrong the time can be: `tsa @clock parent=N config=N clock=N`. About once a second it asks its source and
- * writes what it learnt into the clock file. It can stop the authority; it can not move the time.
+ * The process that knows how wrong the time can be: `tsa @clock parent=N config=N clock=N`, and where there are such servers=N (their addresses),
+ * leap_list=N, lab_time=N. Each second, and at once when the clock is set, it asks its source and writes what it has learnt into the clock file. It can stop the
+ * authority; it can not move the time. Without parent= it is a service of its own: nobody is told anything, and SIGTERM ends it.
  */
 #ifndef TSA_CLOCK_CLOCK_PROC_H
 #define TSA_CLOCK_CLOCK_PROC_H

@@ -10,6 +10,7 @@ static const struct timesrc_ops *const sources[] = {
     [SETTINGS_CLOCK_SYSTEM] = &timesrc_system,
     [SETTINGS_CLOCK_CHRONY] = &timesrc_chrony,
     [SETTINGS_CLOCK_KERNEL] = &timesrc_kernel,
+    [SETTINGS_CLOCK_SNTP] = &timesrc_sntp,
 };
 
 const struct timesrc_ops *timesrc_of(int source)
