@@ -23,7 +23,9 @@
 #include "tsa/base/mem.h"
 #include "tsa/base/now.h"
 #include "tsa/base/safefile.h"
+#include "tsa/parent/check_clock.h"
 #include "tsa/parent/check_labtime.h"
+#include "tsa/parent/check_promise.h"
 #include "tsa/parent/check_tls.h"
 #include "tsa/parent/record_dir.h"
 #include "tsa/role/inherit.h"
@@ -113,6 +115,9 @@ static void check_as_unit(const struct look *look)
             &look->report->warnings,
             "unit %s: policy %s is of the arc of examples; name one of your own before anybody relies on it",
             look->settings->name, look->settings->policy);
+    }
+    if (rc == RC_OK) {
+        check_promise_key(&unit, labtime_now(look->time), look->report);
     }
     unit_clear(&unit);
 }
@@ -323,13 +328,9 @@ static void check_machine(const struct settings *settings, struct check_report *
         cfg_errors_add(&report->errors, "%zu units and %lld fronts are too many together",
                        settings_num_units(settings), (long long)settings->fronts);
     }
-    if (settings->clock.source == SETTINGS_CLOCK_SYSTEM) {
-        cfg_errors_add(&report->warnings,
-                       "clock.source is \"system\": the host's clock is trusted without proof");
-    }
 }
 
-enum rc check_configuration(const char *path, const struct labtime *lab_time, bool with_keys,
+enum rc check_configuration(const char *path, const struct labtime *lab_time, bool thorough,
                             struct settings *settings, struct check_report *report)
 {
     static const struct labtime none;
@@ -341,10 +342,15 @@ enum rc check_configuration(const char *path, const struct labtime *lab_time, bo
         return RC_CONFIG;
     }
     for (size_t i = 0; i < settings_num_units(settings); i++) {
-        check_unit(settings_unit(settings, i), time, with_keys, report);
+        check_unit(settings_unit(settings, i), time, thorough, report);
     }
+    check_promise_order(settings, report);
     check_labtime_note(time, report);
     check_tls(settings, report);
     check_machine(settings, report);
+    check_clock(settings, report);
+    if (thorough && time->kind == LABTIME_NONE) {
+        check_clock_ask(path, settings, report);
+    }
     return report->errors.num ? RC_CONFIG : RC_OK;
 }

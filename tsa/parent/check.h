@@ -13,10 +13,10 @@ struct check_report {
     bool settings_failed; /* the file itself could not be taken; nothing else was looked at */
 };
 
-/* check_configuration reads the file at path into *settings and looks at everything that it names. Private keys are opened, and read only
- * where with_keys. Certificates of units are judged as of lab_time, behind its fence (NULL: none). RC_CONFIG when there is an error. Free both with
- * settings_clear and check_report_clear, in any case. */
-enum rc check_configuration(const char *path, const struct labtime *lab_time, bool with_keys,
+/* check_configuration reads the file at path into *settings and looks at everything that it names. Where thorough, private keys are read too, and the clock's
+ * source is asked, which takes seconds. Certificates of units are judged as of lab_time, behind its fence (NULL: none). RC_CONFIG when there is an error. Free
+ * both with settings_clear and check_report_clear, in any case. */
+enum rc check_configuration(const char *path, const struct labtime *lab_time, bool thorough,
                             struct settings *settings, struct check_report *report) MUST_CHECK;
 void check_report_clear(struct check_report *report);
 

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a start refuses, and what it bears and yet would issue nothing with, or nothing that is proven.
+ */
+#include "tsa/parent/check_clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tsa/base/now.h"
+#include "tsa/base/safefile.h"
+#include "tsa/clock/leaplist.h"
+#include "tsa/parent/check_promise.h"
+#include "tsa/role/clockwords.h"
+
+#define LEAP_LIST_MAX (1u << 20)
+
+/* ---- settings ---- */
+
+static void check_use(const struct settings *settings, struct check_report *report)
+{
+    char age[CLOCKWORDS_MAX], poll[CLOCKWORDS_MAX];
+
+    if (settings->clock.source == SETTINGS_CLOCK_SYSTEM) {
+        cfg_errors_add(&report->warnings,
+                       "clock.source is \"system\": the host's clock is trusted without proof");
+    }
+    if (settings->clock.source != SETTINGS_CLOCK_CHRONY &&
+        strcmp(settings->clock.chrony, SETTINGS_CHRONY) != 0) {
+        cfg_errors_add(&report->warnings,
+                       "clock.chrony is set, and nobody asks there: clock.source is not \"chrony\"");
+    }
+    if (settings->clock.servers.num && settings->clock.max_age <= settings->clock.poll) {
+        cfg_errors_add(&report->warnings,
+                       "clock.max_age (%s) is not longer than clock.poll (%s): between two questions to the "
+                       "servers what "
+                       "they said is too old already",
+                       clockwords_duration(settings->clock.max_age, age),
+                       clockwords_duration(settings->clock.poll, poll));
+    }
+}
+
+/* ---- leap seconds ---- */
+
+static void judge_list(const char *path, struct bytes text, struct check_report *report)
+{
+    char date[GENTIME_TEXT_MAX];
+    struct leaplist list;
+    size_t len;
+
+    if (leaplist_parse(text, &list) != RC_OK) {
+        cfg_errors_add(&report->warnings,
+                       "clock.leap_list: %s is not a list of leap seconds (leap-seconds.list of tzdata, or "
+                       "of the IERS): "
+                       "around the ends of June and December no token is issued",
+                       path);
+    } else if (list.expires <= now_real().sec &&
+               gentime_build_iso((struct gentime){.sec = list.expires}, date, &len) == RC_OK) {
+        cfg_errors_add(&report->warnings,
+                       "clock.leap_list: %s has known nothing since %s: around the ends of June and December "
+                       "no token is "
+                       "issued; bring tzdata up to date, or name a newer list",
+                       path, date);
+    }
+}
+
+/* One that can not be read is told by whoever reads it for the clock role. */
+static void check_leap_list(const struct settings *settings, struct check_report *report)
+{
+    const char *path = settings->clock.leap_list;
+    struct wbuf text;
+
+    if (settings->clock.source == SETTINGS_CLOCK_SYSTEM) {
+        return; /* nothing is proven there anyway */
+    }
+    if (!path || !*path) {
+        cfg_errors_add(&report->warnings, "clock.leap_list is empty: only the time source tells of leap "
+                                          "seconds, and around the ends of June "
+                                          "and December no token is issued");
+        return;
+    }
+    wbuf_init(&text, LEAP_LIST_MAX);
+    if (safefile_read(path, LEAP_LIST_MAX, &text) == RC_OK) {
+        judge_list(path, wbuf_bytes(&text), report);
+    }
+    wbuf_clear(&text);
+}
+
+/* ---- a clock service ---- */
+
+static void check_file(const struct settings *settings, struct check_report *report)
+{
+    const char *path = settings->clock.file;
+    struct stat st;
+
+    if (!path || !*path) {
+        return;
+    }
+    if (stat(path, &st) != 0) {
+        cfg_errors_add(
+            &report->errors,
+            "clock.file: %s: %s: start the clock service first (tsa clock run; systemctl enable --now "
+            "tsa-clock)",
+            path, strerror(errno));
+    } else if (!S_ISREG(st.st_mode)) {
+        cfg_errors_add(&report->errors, "clock.file: %s is no file", path);
+    }
+}
+
+void check_clock(const struct settings *settings, struct check_report *report)
+{
+    check_use(settings, report);
+    check_leap_list(settings, report);
+    check_file(settings, report);
+    check_promise_accuracy(settings, report);
+}
