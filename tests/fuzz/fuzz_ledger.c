@@ -47,7 +47,8 @@ static void check_cut(struct bytes file, const struct ledger_summary *found)
     assert(ledger_scan(bytes_of(file.data, (size_t)found->end), NULL, NULL, &again) == RC_OK);
     assert(again.end == found->end && again.num == found->num && again.torn == 0);
     assert(again.last_sequence == found->last_sequence &&
-           gentime_compare(again.last_clock, found->last_clock) == 0);
+           gentime_compare(again.last_clock, found->last_clock) == 0 &&
+           again.last_state == found->last_state);
 }
 
 static void check_two_goes(struct bytes file, size_t cut, enum rc rc, const struct ledger_summary *found)
@@ -61,7 +62,7 @@ static void check_two_goes(struct bytes file, size_t cut, enum rc rc, const stru
            again.damaged_at == found->damaged_at && again.first_sequence == found->first_sequence &&
            again.last_sequence == found->last_sequence && again.group == found->group);
     assert(gentime_compare(again.last_clock, found->last_clock) == 0 &&
-           gentime_compare(again.last_time, found->last_time) == 0);
+           gentime_compare(again.last_time, found->last_time) == 0 && again.last_state == found->last_state);
 }
 
 static enum rc scan(struct bytes file, struct reading *reading)
@@ -81,17 +82,37 @@ static enum rc scan(struct bytes file, struct reading *reading)
     return rc;
 }
 
+/* Tokens, lab time, and an event here and there. */
+static struct ledger_record nth(uint64_t n)
+{
+    static const enum ledger_event events[] = {LEDGER_CLOCK_STOP, LEDGER_CLOCK_ACKNOWLEDGED,
+                                               LEDGER_CLOCK_SYNC};
+    struct ledger_record record = {
+        .kind = n % 3 == 2 ? LEDGER_EVENT : MSG_RFC3161,
+        .proof = (enum clockpage_proof)(n % 3),
+        .clock = {1924992245 + (int64_t)n, 5},
+        .bound_ns = 1000,
+        .age_ns = -1,
+        .text = bytes_str("state=stop reason=clock-stepped figure=50000000"),
+        .reference = bytes_str("chrony 192.0.2.1"),
+    };
+
+    if (record.kind == LEDGER_EVENT) {
+        record.event = events[n / 3 % 3];
+        record.proof = CLOCKPAGE_PROVEN;
+        return record;
+    }
+    record.digest = DIGEST_SHA256;
+    record.time = (struct gentime){1924992245 + (int64_t)n, 0};
+    record.unit = bytes_str("unit");
+    record.serial = bytes_str("0123456789012345678");
+    record.imprint = bytes_str("01234567890123456789012345678901");
+    return record;
+}
+
 static void add_record(struct written *w, const struct crc32c *crc, uint64_t group)
 {
-    const struct ledger_record record = {
-        .kind = MSG_RFC3161,
-        .digest = DIGEST_SHA256,
-        .clock = {1924992245 + (int64_t)w->num, 5},
-        .time = {1924992245 + (int64_t)w->num, 0},
-        .unit = bytes_str("unit"),
-        .serial = bytes_str("0123456789012345678"),
-        .imprint = bytes_str("01234567890123456789012345678901"),
-    };
+    const struct ledger_record record = nth(w->num);
     struct wbuf body;
 
     w->starts[w->num++] = w->len;

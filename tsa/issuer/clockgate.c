@@ -7,6 +7,7 @@
 #include "tsa/issuer/clockgate.h"
 
 #include "tsa/base/now.h"
+#include "tsa/role/labtime.h"
 
 #define SECOND    INT64_C(1000000000)
 #define DAY       (86400 * SECOND)
@@ -300,6 +301,15 @@ static int64_t age_of(const struct look *l)
     return then >= 0 && then <= l->mono ? l->mono - then : -1;
 }
 
+/* Whoever writes the clock file, perhaps without knowing: what a lab's clock shows is nobody's evidence. */
+static enum clockpage_proof proof_of(const struct clockpage_record *r)
+{
+    if (labtime_started()->kind != LABTIME_NONE) {
+        return CLOCKPAGE_LAB_TIME;
+    }
+    return r ? (enum clockpage_proof)r->proven : CLOCKPAGE_TRUSTED;
+}
+
 static void fill(const struct look *l, struct gentime about, struct clockgate_time *out)
 {
     const struct clockpage_record *r = l->record;
@@ -310,7 +320,7 @@ static void fill(const struct look *l, struct gentime about, struct clockgate_ti
         .time = l->real,
         .bound_ns = r && r->proven == CLOCKPAGE_PROVEN && l->bound != INT64_MAX ? l->bound : -1,
         .age_ns = age_of(l),
-        .proof = r ? (enum clockpage_proof)r->proven : CLOCKPAGE_TRUSTED,
+        .proof = proof_of(r),
         .reference = r ? r->reference : "",
         .figure_ns = l->figure_ns,
         .about = leap ? time_of(leap) : about,

@@ -187,19 +187,21 @@ static void put_record_rfc3161(const struct unit *unit, const struct tsp_tstinfo
     struct ledger_record r = {
         .kind = MSG_RFC3161,
         .digest = info->imprint.alg,
-        .proven = t->proof == CLOCKPAGE_PROVEN,
+        .proof = t->proof,
         .clock = t->now,
         .time = t->time,
         .bound_ns = t->bound_ns,
+        .age_ns = t->age_ns,
         .unit = bytes_str(unit->settings->name),
         .serial = info->serial,
         .imprint = info->imprint.hash,
         .policy = info->policy,
+        .reference = bytes_str(t->reference),
     };
 
     wbuf_init_fixed(&text, storage, sizeof(storage));
     tsp_tstinfo_build(&text, info);
-    r.signed_info = wbuf_bytes(&text);
+    r.text = wbuf_bytes(&text);
     ledger_record_put(record, &r);
 }
 
@@ -256,12 +258,14 @@ static enum rc put_record_authenticode(const struct issue_thread *t, const struc
     const struct ledger_record r = {
         .kind = MSG_AUTHENTICODE,
         .digest = DIGEST_SHA256,
-        .proven = at->proof == CLOCKPAGE_PROVEN,
+        .proof = at->proof,
         .clock = at->now,
         .time = at->time,
         .bound_ns = at->bound_ns,
+        .age_ns = at->age_ns,
         .unit = bytes_str(unit->settings->name),
         .imprint = bytes_of(hash, digest_len(DIGEST_SHA256)),
+        .reference = bytes_str(at->reference),
     };
 
     if (EVP_Digest(blob.data, blob.len, hash, NULL, t->core->sha256, NULL) != 1) {

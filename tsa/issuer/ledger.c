@@ -196,6 +196,7 @@ static enum rc take_over(struct ledger *l, int dir_fd, const struct ledger_summa
     l->sequence = found->last_sequence;
     l->last_clock = found->last_clock;
     l->last_time = found->last_time;
+    l->last_state = found->last_state;
     if (found->end == 0) {
         return begin_file(l, dir_fd);
     }

@@ -30,7 +30,8 @@ struct ledger {
     uint64_t end;                         /* file offset behind the last durable record */
     uint64_t allocated;                   /* the file's size */
     uint64_t sequence;                    /* of the last record appended */
-    struct gentime last_clock, last_time; /* the latest found at open */
+    struct gentime last_clock, last_time; /* the latest found at open, as in struct ledger_summary */
+    enum ledger_event last_state;         /* the same */
     enum rc broken;                       /* RC_OK, or why nothing is written any more */
     bool is_tight;                        /* no more room could be made */
     struct ledger_summary ahead;          /* what was read before the lock was had */

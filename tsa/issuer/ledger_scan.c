@@ -72,6 +72,24 @@ static struct gentime later(struct gentime a, struct gentime b)
     return gentime_compare(a, b) < 0 ? b : a;
 }
 
+static struct gentime earlier(struct gentime a, struct gentime b)
+{
+    return gentime_compare(a, b) < 0 ? a : b;
+}
+
+static void count_time(struct ledger_summary *out, const struct ledger_record *r)
+{
+    if (r->kind != LEDGER_EVENT && r->proof != CLOCKPAGE_LAB_TIME) {
+        out->last_clock = later(out->last_clock, r->clock);
+        out->last_time = later(out->last_time, r->time);
+    } else if (r->event == LEDGER_CLOCK_ACKNOWLEDGED && r->proof != CLOCKPAGE_LAB_TIME) {
+        out->last_clock = r->clock;
+        out->last_time = earlier(out->last_time, r->clock);
+    } else if (r->event >= LEDGER_CLOCK_UNKNOWN && r->event <= LEDGER_CLOCK_STOP) {
+        out->last_state = r->event;
+    }
+}
+
 static void count(struct scan *s, const struct ledger_record *r, uint64_t end)
 {
     struct ledger_summary *out = s->out;
@@ -81,8 +99,7 @@ static void count(struct scan *s, const struct ledger_record *r, uint64_t end)
     }
     out->first_sequence = out->num++ == 0 ? r->sequence : out->first_sequence;
     out->last_sequence = r->sequence;
-    out->last_clock = later(out->last_clock, r->clock);
-    out->last_time = later(out->last_time, r->time);
+    count_time(out, r);
     out->end = end;
     out->group = r->group;
 }

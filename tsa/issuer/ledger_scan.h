@@ -23,9 +23,14 @@ struct ledger_summary {
     uint64_t end;  /* where the good records end; 0 = no header, an empty file */
     uint64_t torn; /* octets from end to the last that is not zero */
     uint64_t num, first_sequence, last_sequence;
-    uint64_t group;                       /* where the group of the last record starts */
-    uint64_t damaged_at;                  /* with RC_LEDGER_DAMAGED */
-    struct gentime last_clock, last_time; /* the latest of all records; sec 0 = none */
+    uint64_t group;      /* where the group of the last record starts */
+    uint64_t damaged_at; /* with RC_LEDGER_DAMAGED */
+    /*
+     * The latest reading of the clock over which a token was made, and the latest genTime; sec 0 = none. Lab time does not count: it is no
+     * time. An acknowledgement that the clock was set back sets both back to its own moment.
+     */
+    struct gentime last_clock, last_time;
+    enum ledger_event last_state; /* the last of LEDGER_CLOCK_UNKNOWN .. _STOP; 0 = none */
 };
 
 /* Called for each good record, in order; false ends the scan. The record's views go as file goes. */

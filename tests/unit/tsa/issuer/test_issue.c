@@ -85,13 +85,14 @@ static void check_token(const struct msg_stamp *m, struct bytes token)
     assert_int_equal(report.time.nsec, 123000000);
     assert_int_equal(tsp_accuracy_ns(report.token.info.accuracy), 1000000000);
     assert_true(bytes_equal(r.serial, report.token.info.serial));
-    assert_true(bytes_equal(r.signed_info, report.token.cms.content));
+    assert_true(bytes_equal(r.text, report.token.cms.content));
     assert_true(bytes_equal(r.imprint, m->data) && bytes_equal(r.policy, report.token.info.policy));
     assert_true(bytes_equal(r.unit, bytes_str("unit")));
     assert_int_equal(gentime_compare(r.time, report.time), 0);
     assert_int_equal(r.clock.nsec, 123456789);
-    assert_true(r.kind == MSG_RFC3161 && r.digest == (enum digest)m->digest && r.proven &&
+    assert_true(r.kind == MSG_RFC3161 && r.digest == (enum digest)m->digest && r.proof == CLOCKPAGE_PROVEN &&
                 r.bound_ns >= 1000000);
+    assert_true(bytes_equal(r.reference, bytes_str("test")) && r.age_ns == 7 * DESK_SECOND);
     verify_clear(&report);
 }
 
@@ -223,8 +224,9 @@ static void test_countersignature(void **state)
     verify_clear(&report);
     r = record();
     assert_int_equal(digest_compute(DIGEST_SHA256, &m.data, 1, hash), RC_OK);
-    assert_true(r.kind == MSG_AUTHENTICODE && r.digest == DIGEST_SHA256 && r.signed_info.len == 0 &&
-                r.serial.len == 0);
+    assert_true(r.kind == MSG_AUTHENTICODE && r.digest == DIGEST_SHA256 && r.text.len == 0 &&
+                r.serial.len == 0 && r.age_ns == 7 * DESK_SECOND && r.proof == CLOCKPAGE_PROVEN &&
+                bytes_equal(r.reference, bytes_str("test")));
     assert_true(bytes_equal(r.imprint, bytes_of(hash, 32)));
     assert_int_equal(r.time.sec, AUTHORITY_NOW + 1);
 }

@@ -32,15 +32,17 @@ static struct ledger_record nth(unsigned n)
     return (struct ledger_record){
         .kind = n % 3 ? MSG_RFC3161 : MSG_AUTHENTICODE,
         .digest = DIGEST_SHA256,
-        .proven = n % 2,
+        .proof = (enum clockpage_proof)(n % 2),
         .clock = {START + n, n},
         .time = {START + n, 0},
         .bound_ns = n % 2 ? 1000 + (int64_t)n : -1,
+        .age_ns = n % 2 ? 5000 + (int64_t)n : -1,
         .unit = bytes_str("unit"),
         .serial = bytes_of(junk + n % 64, 19),
         .imprint = bytes_of(junk + n % 100, 32),
         .policy = bytes_of(junk, n % 8),
-        .signed_info = bytes_of(junk, 50 + n % 200),
+        .text = bytes_of(junk, 50 + n % 200),
+        .reference = bytes_of(junk, n % 48),
     };
 }
 
@@ -61,13 +63,14 @@ static void assert_nth(const struct ledger_record *found, unsigned n)
     const struct ledger_record r = nth(n);
 
     assert_int_equal(found->sequence, n);
-    assert_true(found->kind == r.kind && found->digest == r.digest && found->proven == r.proven &&
+    assert_true(found->kind == r.kind && found->digest == r.digest && found->proof == r.proof &&
                 found->bound_ns == r.bound_ns);
     assert_int_equal(gentime_compare(found->clock, r.clock), 0);
     assert_int_equal(gentime_compare(found->time, r.time), 0);
     assert_true(bytes_equal(found->unit, r.unit) && bytes_equal(found->serial, r.serial));
     assert_true(bytes_equal(found->imprint, r.imprint) && bytes_equal(found->policy, r.policy));
-    assert_true(bytes_equal(found->signed_info, r.signed_info));
+    assert_true(bytes_equal(found->text, r.text) && bytes_equal(found->reference, r.reference) &&
+                found->age_ns == r.age_ns);
 }
 
 static enum rc open_ledger(struct ledger *l, const struct ledger_io *io)

@@ -59,7 +59,7 @@ static void write_group(unsigned num)
             .time = {START + n, 0},
             .unit = bytes_str("unit"),
             .imprint = bytes_of(octets, 32),
-            .signed_info = bytes_of(octets, n % 300),
+            .text = bytes_of(octets, n % 300),
         };
         uint8_t storage[LEDGER_BODY_MAX];
         struct wbuf body;

@@ -130,7 +130,7 @@ static void test_full_group(void **state)
     const struct ledger_record r = {.kind = MSG_RFC3161,
                                     .digest = DIGEST_SHA256,
                                     .imprint = bytes_of(imprint, 32),
-                                    .signed_info = bytes_of(filler, 8000)};
+                                    .text = bytes_of(filler, 8000)};
     struct wbuf body;
     size_t num = 0;
 
