@@ -192,11 +192,13 @@ static int64_t find_leap(const struct verdict *v, const struct judgement *j, enu
 }
 
 /* Both announce it: what the clock does at that midnight is known. */
-static int64_t expected_ns(const struct verdict *v, const struct judgement *j, enum clockpage_leap list)
+static int64_t expected_ns(const struct verdict *v, const struct judgement *j, int64_t leap_at,
+                           enum clockpage_leap list)
 {
     const enum clockpage_leap source = j->input->sample->leap;
+    const int64_t last = add(v->last.sampled_mono_ns, v->last.real_minus_mono_ns);
 
-    if (!is_leap(list) || j->sample->explains_steps || v->last.epoch == 0 ||
+    if (!is_leap(list) || j->sample->explains_steps || v->last.epoch == 0 || last >= leap_at * SECOND ||
         (source != list && v->last.leap != (uint32_t)list)) {
         return 0;
     }
@@ -435,12 +437,13 @@ static struct clockpage_record start_record(const struct verdict *v, const struc
     return r;
 }
 
-/* A record tells of a leap second until a moment after it. None that is older than the leap second outlives it: what it says is of before. */
-static void mark_leap(struct clockpage_record *r, int64_t leap_at, bool smeared)
+/* A record tells of a leap second until a moment after it, or until nobody doubts any more. None that is older than the leap second outlives it: what it
+ * says is of before. */
+static void mark_leap(struct clockpage_record *r, int64_t leap_at, bool smeared, bool doubted)
 {
     const int64_t midnight_mono = subtract(leap_at * SECOND, r->real_minus_mono_ns);
 
-    if (leap_at == 0 || r->sampled_mono_ns >= midnight_mono + LEAP_HOLD_S * SECOND) {
+    if (leap_at == 0 || (!doubted && r->sampled_mono_ns >= midnight_mono + LEAP_HOLD_S * SECOND)) {
         return;
     }
     r->leap_at = leap_at;
@@ -461,7 +464,7 @@ static void judge_trusted(struct verdict *v, struct judgement *j)
     }
     if (v->rules.proof == CLOCKPAGE_TRUSTED && j->now_s > 0 &&
         is_leap(leaplist_near(j->input->leaps, j->now_s, &at))) {
-        mark_leap(j->record, at, true);
+        mark_leap(j->record, at, true, false);
     }
 }
 
@@ -473,7 +476,7 @@ static void judge_proof(struct verdict *v, struct judgement *j)
     *j->record = start_record(v, j);
     track(v, j);
     if (leap_at != 0 && !v->rules.smeared) {
-        pass_leap(v, j, leap_at, expected_ns(v, j, list));
+        pass_leap(v, j, leap_at, expected_ns(v, j, leap_at, list));
     }
     if (j->sample->rc != RC_OK) {
         blame(j, j->sample->rc, j->sample->figure_ns);
@@ -482,7 +485,7 @@ static void judge_proof(struct verdict *v, struct judgement *j)
     judge_moves(v, j);
     j->record->base_ns = v->last.base_ns;
     j->record->bound_ns = source_bound(v, j);
-    mark_leap(j->record, leap_at, v->rules.smeared);
+    mark_leap(j->record, leap_at, v->rules.smeared, v->doubt_ns != 0);
     judge_opinion(v, j);
     judge_age(v, j);
     judge_bound(v, j);
