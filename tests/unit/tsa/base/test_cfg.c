@@ -523,6 +523,31 @@ static void one_text_means_the_same(void **state)
     cfg_errors_clear(&errors);
 }
 
+static void assert_where(const char *path, const char *setting, const char *wanted)
+{
+    char *where = cfg_where(path, setting);
+
+    assert_string_equal(where, wanted);
+    free(where);
+}
+
+static void settings_are_found_again(void **state)
+{
+    (void)state;
+    put_file("main.conf", "# first\n\n@include \"units.conf\"\nnode = 3;\nlog = {\n  form = \"x\";\n};\n");
+    put_file("units.conf", "\nunits = (\n{ name = \"u\" } );");
+    assert_where("main.conf", "node", "main.conf:4");
+    assert_where("main.conf", "log.form", "main.conf:6");
+    assert_where("main.conf", "units", "units.conf:2");
+    assert_where("main.conf", "units.[0].name", "units.conf:3");
+    assert_where("main.conf", "log.level", "main.conf");
+    assert_where("none.conf", "node", "none.conf");
+    put_file("main.conf", "node = ;");
+    assert_where("main.conf", "node", "main.conf");
+    put_file("main.conf", "");
+    assert_where("main.conf", "node", "main.conf");
+}
+
 static void nearest_words(void **state)
 {
     static const char *const commands[] = {"run", "lab", "check", "ledger", "status", "reload", NULL};
@@ -591,6 +616,7 @@ int main(void)
         cmocka_unit_test(includes_keep_their_places),
         cmocka_unit_test(includes_that_fail_are_told),
         cmocka_unit_test(one_text_means_the_same),
+        cmocka_unit_test(settings_are_found_again),
         cmocka_unit_test(nearest_words),
     };
 

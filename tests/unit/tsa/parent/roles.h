@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Roles for tests of the parent: the test's own program as each of them. What a role does stands in its configuration ("front exits", "clock dies",
- * "issuer mute"). A front that has got a channel says so to the issuer, which tells the parent: so that the way front -> issuer -> parent is
+ * "issuer mute"; "service": a clock service watches the clock). A front that has got a channel says so to the issuer, which tells the parent: so that the way front -> issuer -> parent is
  * shown to work. The issuer takes the record as a real one does: it is loaded, waits for the lock, and is ready.
  */
 #ifndef TESTS_UNIT_TSA_PARENT_ROLES_H
@@ -309,6 +309,9 @@ static struct generation *make_generation(unsigned number, const char *config, i
     generation->number = number;
     generation->settings.fronts = fronts;
     generation->stock = (struct stock)STOCK_NONE;
+    if (strstr(config, "service")) {
+        generation->settings.clock.file = strdup("/run/tsa-clock/clock");
+    }
     generation->stock.config = memfd_create("config", MFD_CLOEXEC);
     assert_int_equal(write(generation->stock.config, config, strlen(config)), strlen(config));
     return generation;

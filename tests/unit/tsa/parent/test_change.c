@@ -52,6 +52,21 @@ static void test_done(void **state)
     world_free(world);
 }
 
+/* A clock service watches the clock, before and after. */
+static void test_done_without_clock(void **state)
+{
+    struct world *world = ready_world("service", 1);
+
+    (void)state;
+    change(world, 2, "service", 2);
+    assert_true(wait_for(world, &world->num_changed, 1, 5000));
+    assert_string_equal(world->why, "");
+    assert_int_equal(world->all.now->num, 3);
+    assert_true(supervise_is_ready(&world->all));
+    wait_old_gone(world);
+    world_free(world);
+}
+
 /* One that keeps its clients talks to the new issuer, which is told what its units are called now; also to the one after that. */
 static void test_old_front_stays(void **state)
 {
@@ -289,6 +304,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_done),
+        cmocka_unit_test(test_done_without_clock),
         cmocka_unit_test(test_old_front_stays),
         cmocka_unit_test(test_next_change_clears),
         cmocka_unit_test(test_given_up),

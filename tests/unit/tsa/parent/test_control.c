@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,7 +36,9 @@ struct world {
     int run_fd;
     bool answers, issuer_there;
     uint64_t reload; /* the number of the next one; 0: there is none */
-    unsigned num_asked, num_reloads;
+    unsigned num_asked, num_reloads, num_acknowledged;
+    uint64_t acknowledge_id;
+    char reason[400];
 };
 
 static bool ask(void *arg, uint64_t id)
@@ -65,10 +68,22 @@ static uint64_t reload(void *arg)
     return world->reload;
 }
 
+static bool acknowledge(void *arg, const struct msg_acknowledge *told)
+{
+    struct world *world = arg;
+
+    world->num_acknowledged++;
+    world->acknowledge_id = told->id;
+    (void)snprintf(world->reason, sizeof(world->reason), "%.*s", (int)told->reason.len,
+                   (const char *)told->reason.data);
+    return world->issuer_there;
+}
+
 static struct world *world_new(void)
 {
     static struct world world;
-    const struct control_source source = {.ask = ask, .build = build, .reload = reload, .arg = &world};
+    const struct control_source source = {
+        .ask = ask, .build = build, .reload = reload, .acknowledge = acknowledge, .arg = &world};
 
     world = (struct world){.dir = "/tmp/tsa-control-XXXXXX"};
     assert_non_null(mkdtemp(world.dir));
@@ -102,23 +117,28 @@ static pid_t client(const struct world *world, const char *request, const char *
 
         (void)close_range(3, ~0U, 0); /* other connections must end when the parent ends them */
         wbuf_init(&out, 4096);
-        rc = control_request(world->run_dir, request, CONTROL_QUICK_S, &out);
+        rc = control_request(world->run_dir, request, CONTROL_ANSWER_S, &out);
         same = bytes_equal(wbuf_bytes(&out), bytes_str(expected));
         _exit(rc == RC_OK && same ? 0 : 1);
     }
     return pid;
 }
 
-static int run_until_end(struct world *world, pid_t pid)
+static int run_until_end_within(struct world *world, pid_t pid, int seconds)
 {
     const struct timeval turn = {.tv_usec = 10000};
     int status = -1;
 
-    for (int i = 0; i < 500 && waitpid(pid, &status, WNOHANG) == 0; i++) {
+    for (int i = 0; i < 100 * seconds && waitpid(pid, &status, WNOHANG) == 0; i++) {
         (void)event_base_loopexit(world->base, &turn);
         (void)event_base_dispatch(world->base);
     }
     return status;
+}
+
+static int run_until_end(struct world *world, pid_t pid)
+{
+    return run_until_end_within(world, pid, 5);
 }
 
 static void test_answer(void **state)
@@ -171,7 +191,7 @@ static void test_no_facts(void **state)
 static void test_too_long(void **state)
 {
     struct world *world = world_new();
-    char request[300];
+    char request[600];
 
     (void)state;
     memset(request, 'x', sizeof(request));
@@ -243,6 +263,134 @@ static void test_reload(void **state)
         0);
     json_decref(answer);
     json_decref(other);
+    world_free(world);
+}
+
+static void wait_acknowledged(struct world *world, unsigned num)
+{
+    for (int i = 0; i < 500 && world->num_acknowledged < num; i++) {
+        turn(world);
+    }
+    assert_int_equal(world->num_acknowledged, num);
+}
+
+static void answer(struct world *world, uint64_t id, enum rc rc, const char *why)
+{
+    const struct msg_acknowledged message = {.id = id, .rc = rc, .why = bytes_str(why)};
+
+    control_answer_acknowledge(world->control, &message);
+}
+
+/* Each gets the answer to what it said; who has gone meanwhile gets none, and nobody else gets it. */
+static void test_acknowledge(void **state)
+{
+    struct world *world = world_new();
+    pid_t first, second, third;
+    uint64_t ids[3];
+
+    (void)state;
+    world->issuer_there = true;
+    first = client(world, "acknowledge the battery died, \"ntpd\" was off \xc3\xa4", "{\"ok\":true}\n");
+    wait_acknowledged(world, 1);
+    ids[0] = world->acknowledge_id;
+    assert_string_equal(world->reason, "the battery died, \"ntpd\" was off \xc3\xa4");
+    second = client(world, "acknowledge b",
+                    "{\"ok\":false,\"reason\":\"clock-stale\",\"why\":\"nothing for 4 s\"}\n");
+    wait_acknowledged(world, 2);
+    ids[1] = world->acknowledge_id;
+    third = client(world, "acknowledge c", "-");
+    wait_acknowledged(world, 3);
+    ids[2] = world->acknowledge_id;
+    assert_true(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2]);
+
+    assert_int_equal(kill(third, SIGKILL), 0);
+    assert_true(WIFSIGNALED(run_until_end(world, third)));
+    answer(world, ids[2], RC_OK, "");
+    answer(world, 0, RC_OK, "");
+    answer(world, ids[1], RC_CLOCK_STALE, "nothing for 4 s");
+    assert_int_equal(run_until_end(world, second), 0);
+    assert_int_equal(waitpid(first, NULL, WNOHANG), 0);
+    answer(world, ids[1], RC_OK, ""); /* a second time */
+    answer(world, ids[0], RC_OK, "");
+    assert_int_equal(run_until_end(world, first), 0);
+
+    /* Without words of its own the reason speaks for itself. */
+    first =
+        client(world, "acknowledge d",
+               "{\"ok\":false,\"reason\":\"clock-unknown\",\"why\":\"nothing is known of the clock yet\"}\n");
+    wait_acknowledged(world, 4);
+    answer(world, world->acknowledge_id, RC_CLOCK_UNKNOWN, "");
+    assert_int_equal(run_until_end(world, first), 0);
+    world_free(world);
+}
+
+static void test_acknowledge_without_issuer(void **state)
+{
+    struct world *world = world_new();
+    pid_t pids[3];
+
+    (void)state;
+    pids[0] =
+        client(world, "acknowledge a",
+               "{\"ok\":false,\"reason\":\"issuer-gone\",\"why\":\"the signing process is not there just "
+               "now; try again\"}\n");
+    assert_int_equal(run_until_end(world, pids[0]), 0);
+
+    /* It dies with two that wait. */
+    world->issuer_there = true;
+    for (size_t i = 0; i < 2; i++) {
+        pids[i] =
+            client(world, "acknowledge a",
+                   "{\"ok\":false,\"reason\":\"issuer-gone\",\"why\":\"the signing process ended before it "
+                   "answered; tsa clock status tells whether it was taken\"}\n");
+        wait_acknowledged(world, (unsigned)i + 2);
+    }
+    control_lose_acknowledge(world->control);
+    assert_int_equal(run_until_end(world, pids[0]), 0);
+    assert_int_equal(run_until_end(world, pids[1]), 0);
+    control_lose_acknowledge(world->control);
+
+    /* It hangs. */
+    pids[2] = client(
+        world, "acknowledge a",
+        "{\"ok\":false,\"reason\":\"issuer-silent\",\"why\":\"the signing process does not answer; tsa "
+        "clock status tells whether it was taken\"}\n");
+    assert_int_equal(run_until_end_within(world, pids[2], 20), 0);
+    world_free(world);
+}
+
+/* None of them reaches the issuer. */
+static void test_bad_reasons(void **state)
+{
+    static const char refused[] =
+        "{\"ok\":false,\"reason\":\"msg-malformed\",\"why\":\"the reason is one line of UTF-8 "
+        "without control characters, of 1 to 300 octets\"}\n";
+    static const char *const requests[] = {
+        "acknowledge",      "acknowledge ",         "acknowledge a\tb",         "acknowledge a\x7f",
+        "acknowledge \xc3", "acknowledge \xc2\x85", "acknowledge \xed\xa0\x80",
+    };
+    struct world *world = world_new();
+    char longest[MSG_REASON_MAX + 20] = "acknowledge ";
+
+    (void)state;
+    world->issuer_there = true;
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        assert_int_equal(run_until_end(world, client(world, requests[i], refused)), 0);
+    }
+    memset(longest + strlen("acknowledge "), 'a', MSG_REASON_MAX + 1);
+    assert_int_equal(run_until_end(world, client(world, longest, refused)), 0);
+    assert_int_equal(run_until_end(world, client(world, "acknowledged", "{\"error\":\"unknown request\"}\n")),
+                     0);
+    assert_int_equal(run_until_end(world, client(world, "status x", "{\"error\":\"unknown request\"}\n")), 0);
+    assert_int_equal(world->num_acknowledged, 0);
+    longest[strlen("acknowledge ") + MSG_REASON_MAX] = 0;
+    {
+        const pid_t pid = client(world, longest, "{\"ok\":true}\n");
+
+        wait_acknowledged(world, 1);
+        answer(world, world->acknowledge_id, RC_OK, "");
+        assert_int_equal(run_until_end(world, pid), 0);
+    }
     world_free(world);
 }
 
@@ -322,8 +470,10 @@ int main(void)
         cmocka_unit_test(test_no_facts),      cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_many),          cmocka_unit_test(test_nobody),
         cmocka_unit_test(test_reload),        cmocka_unit_test(test_silent_ones_give_way),
-        cmocka_unit_test(test_no_descriptor),
+        cmocka_unit_test(test_no_descriptor), cmocka_unit_test(test_acknowledge),
+        cmocka_unit_test(test_bad_reasons),   cmocka_unit_test(test_acknowledge_without_issuer),
     };
 
+    (void)signal(SIGPIPE, SIG_IGN); /* as the parent does */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

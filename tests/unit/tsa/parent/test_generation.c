@@ -125,6 +125,45 @@ static void test_stock(void **state)
     write_file(folder, "chain", "a chain");
 }
 
+/* It travels as a text of its own, to every role and to the trial; where there is none, none does. */
+static void test_lab_time(void **state)
+{
+    const struct folder *folder = *state;
+    static const struct labtime shifted = {.kind = LABTIME_SHIFT, .shift_ns = -7200000000000}, none = {0};
+    static void (*const give[])(const struct stock *stock, struct spawn *spawn) = {
+        stock_give_clock, stock_give_issuer, stock_give_front, stock_give_trial};
+    const struct labtime *const times[] = {&shifted, &none, NULL};
+    struct cfg_errors errors = {0};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct generation *generation = generation_of(folder, "", "a");
+
+        generation->lab_time = times[i];
+        assert_int_equal(generation_open_stock(generation, &errors), RC_OK);
+        for (size_t j = 0; j < 4; j++) {
+            struct spawn spawn = {0};
+            size_t num = 0;
+
+            give[j](&generation->stock, &spawn);
+            for (size_t k = 0; k < spawn.num; k++) {
+                num += strcmp(spawn.fds[k].name, "lab_time") == 0;
+            }
+            assert_int_equal(num, i == 0);
+        }
+        if (i == 0) {
+            struct labtime got;
+            char text[100] = "";
+            const ssize_t len = pread(generation->stock.lab_time, text, sizeof(text), 0);
+
+            assert_true(len > 0);
+            assert_int_equal(labtime_get(bytes_of(text, (size_t)len), &got), RC_OK);
+            assert_int_equal(got.kind, LABTIME_SHIFT);
+            assert_int_equal(got.shift_ns, shifted.shift_ns);
+        }
+        generation_free(generation);
+    }
+}
+
 static void test_stock_misses(void **state)
 {
     const struct folder *folder = *state;
@@ -206,9 +245,13 @@ static void test_tls_without_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),   cmocka_unit_test(test_stock),
-        cmocka_unit_test(test_units),  cmocka_unit_test(test_stock_misses),
-        cmocka_unit_test(test_listen), cmocka_unit_test(test_tls_without_key),
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_stock),
+        cmocka_unit_test(test_units),
+        cmocka_unit_test(test_stock_misses),
+        cmocka_unit_test(test_lab_time),
+        cmocka_unit_test(test_listen),
+        cmocka_unit_test(test_tls_without_key),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -45,8 +45,9 @@ static void remove_in(const struct place *place, const char *name)
 
 static void place_clear(const struct place *place)
 {
-    static const char *const names[] = {"run/clock", "run",    "ledger/records", "ledger/somebodys",
-                                        "ledger",    "other2", "other"};
+    static const char *const names[] = {"clock",  "clock2",         "run/clock",
+                                        "run",    "ledger/records", "ledger/somebodys",
+                                        "ledger", "other2",         "other"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         remove_in(place, names[i]);
@@ -137,6 +138,168 @@ static void test_check(void **state)
     place_clear(&place);
 }
 
+/* ---- a clock service ---- */
+
+/* Its file, with a record where asked for. */
+static void make_clock_file(const char *path, bool with_record, mode_t mode)
+{
+    const struct clockpage_record record = {.epoch = 5, .figure_ns = -1, .reference = "kernel"};
+    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    struct clockpage *page = clockpage_open(fd, true);
+
+    assert_non_null(page);
+    assert_int_equal(fchmod(fd, mode), 0);
+    if (with_record) {
+        clockpage_write(page, &record);
+    }
+    clockpage_close(page);
+    (void)close(fd);
+}
+
+static void test_service(void **state)
+{
+    struct clockpage_record record;
+    struct cfg_errors errors = {0};
+    struct spawn spawn = {0};
+    struct place place;
+    struct house house;
+    char path[80], other[80], none[] = "";
+
+    (void)state;
+    place_init(&place);
+    (void)snprintf(path, sizeof(path), "%s/clock", place.dir);
+    (void)snprintf(other, sizeof(other), "%s/clock2", place.dir);
+    place.settings.clock.file = path;
+    make_clock_file(path, true, 0644);
+    assert_int_equal(house_open(&house, &place.settings), RC_OK);
+    assert_int_equal(house.clock, -1);
+    assert_int_equal(fcntl(house.clock_readonly, F_GETFL) & O_ACCMODE, O_RDONLY);
+    assert_true(clockpage_read(house.page, &record));
+    assert_int_equal(record.epoch, 5);
+    assert_int_equal(faccessat(house.run_dir, "clock", F_OK, 0), -1); /* none of its own beside it */
+    house_give_issuer(&house, &spawn);
+    assert_int_equal(spawn.fds[spawn.num - 1].fd, house.clock_readonly);
+
+    /* What a reload may not change. */
+    house_check(&house, &place.settings, &errors);
+    assert_int_equal(errors.num, 0);
+    place.settings.clock.file = none;
+    house_check(&house, &place.settings, &errors);
+    place.settings.clock.file = other;
+    house_check(&house, &place.settings, &errors);
+    make_clock_file(other, true, 0644);
+    house_check(&house, &place.settings, &errors);
+    assert_int_equal(rename(other, path), 0);
+    place.settings.clock.file = path;
+    house_check(&house, &place.settings, &errors);
+    assert_int_equal(errors.num, 4);
+    for (size_t i = 0; i < errors.num; i++) {
+        assert_non_null(strstr(errors.list[i], "clock.file: "));
+        assert_non_null(strstr(errors.list[i], "stop it and start it again"));
+    }
+    cfg_errors_clear(&errors);
+    house_close(&house);
+
+    place.settings.clock.file = none;
+    assert_int_equal(house_open(&house, &place.settings), RC_OK);
+    assert_true(house.clock >= 0);
+    place.settings.clock.file = path;
+    house_check(&house, &place.settings, &errors);
+    assert_int_equal(errors.num, 1);
+    cfg_errors_clear(&errors);
+    house_close(&house);
+    place_clear(&place);
+}
+
+static void write_garbage(const char *path, size_t len)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    char octets[CLOCKPAGE_FILE_SIZE];
+
+    memset(octets, 'x', sizeof(octets));
+    assert_int_equal(write(fd, octets, len), len);
+    (void)close(fd);
+}
+
+static void expect_refused(struct place *place, const char *why)
+{
+    struct house house;
+
+    assert_int_equal(house_open(&house, &place->settings), RC_IO);
+    assert_non_null(strstr(house.error, "clock.file: "));
+    assert_non_null(strstr(house.error, why));
+    assert_int_equal(house.clock_readonly, -1);
+    assert_null(house.page);
+}
+
+static void test_no_service(void **state)
+{
+    struct place place;
+    struct house house;
+    char path[80];
+
+    (void)state;
+    place_init(&place);
+    (void)snprintf(path, sizeof(path), "%s/clock", place.dir);
+    place.settings.clock.file = path;
+    expect_refused(&place, "start the clock service (tsa clock run -c FILE) first");
+    write_garbage(path, 100);
+    expect_refused(&place, "is not a clock file");
+    write_garbage(path, CLOCKPAGE_FILE_SIZE);
+    expect_refused(&place, "is not a clock file");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    expect_refused(&place, "is not a clock file");
+    assert_int_equal(unlink(path), 0);
+    place.settings.clock.file = place.dir;
+    expect_refused(&place, "is not a clock file");
+    place.settings.clock.file = path;
+    make_clock_file(path, true, 0664);
+    expect_refused(&place, "mode 0664");
+    /* Made, and its first record is on its way. */
+    assert_int_equal(unlink(path), 0);
+    make_clock_file(path, false, 0644);
+    assert_int_equal(house_open(&house, &place.settings), RC_OK);
+    house_close(&house);
+    place_clear(&place);
+}
+
+/* What the clock role has written stays, whoever comes and goes; the next authority begins anew. */
+static void test_page_stays(void **state)
+{
+    const struct clockpage_record record = {.epoch = 9, .figure_ns = -1, .reference = "kernel"};
+    struct clockpage_record got;
+    struct clockpage *page;
+    struct cfg_errors errors = {0};
+    struct place place;
+    struct house house;
+
+    (void)state;
+    place_init(&place);
+    assert_int_equal(house_open(&house, &place.settings), RC_OK);
+    assert_false(clockpage_read(house.page, &got));
+    page = clockpage_open(house.clock, true);
+    clockpage_write(page, &record);
+    clockpage_close(page);
+    for (int i = 0; i < 3; i++) {
+        struct spawn spawn = {0};
+
+        house_check(&house, &place.settings, &errors);
+        house_give_clock(&house, &spawn);
+        page = clockpage_open(spawn.fds[0].fd, true);
+        assert_true(clockpage_read(page, &got));
+        assert_int_equal(got.epoch, 9);
+        clockpage_close(page);
+    }
+    assert_int_equal(errors.num, 0);
+    assert_true(clockpage_read(house.page, &got));
+    house_close(&house);
+    assert_int_equal(house_open(&house, &place.settings), RC_OK);
+    assert_false(clockpage_read(house.page, &got));
+    house_close(&house);
+    place_clear(&place);
+}
+
 static void touch(const char *dir, const char *name)
 {
     char path[120];
@@ -192,9 +355,9 @@ static void test_record_dir(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_open),
-        cmocka_unit_test(test_can_not),
-        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_open),       cmocka_unit_test(test_can_not),
+        cmocka_unit_test(test_check),      cmocka_unit_test(test_service),
+        cmocka_unit_test(test_no_service), cmocka_unit_test(test_page_stays),
         cmocka_unit_test(test_record_dir),
     };
 

@@ -184,6 +184,71 @@ static void test_stop_of_who_hangs(void **state)
     world_free(world);
 }
 
+static bool acknowledge(struct world *world, uint64_t id, const char *reason)
+{
+    const struct msg_acknowledge told = {.id = id, .reason = bytes_str(reason)};
+
+    return supervise_acknowledge(&world->all, &told);
+}
+
+static void test_acknowledge(void **state)
+{
+    struct world *world = world_new("-", 1);
+
+    (void)state;
+    assert_false(acknowledge(world, 1, "right")); /* it is not ready yet */
+    assert_true(wait_for(world, &world->num_ready, 1, 5000));
+    assert_true(acknowledge(world, 7, "right"));
+    assert_true(wait_for(world, &world->num_acknowledged, 1, 5000));
+    assert_int_equal(world->acknowledged.id, 7);
+    assert_int_equal(world->acknowledged.rc, RC_OK);
+    assert_true(acknowledge(world, 8, "wrong"));
+    assert_true(wait_for(world, &world->num_acknowledged, 2, 5000));
+    assert_int_equal(world->acknowledged.id, 8);
+    assert_int_equal(world->acknowledged.rc, RC_CLOCK_STALE);
+    assert_int_equal(world->num_issuer_ends, 0);
+    world_free(world);
+}
+
+/* Its end is told, so that nobody waits for an answer that can not come. */
+static void test_acknowledge_and_die(void **state)
+{
+    struct world *world = world_new("issuer mute", 1);
+
+    (void)state;
+    assert_true(wait_for(world, &world->num_ready, 1, 5000));
+    assert_true(acknowledge(world, 7, "right"));
+    kill_role(world, ROLE_ISSUER);
+    assert_true(wait_for(world, &world->num_issuer_ends, 1, 5000));
+    assert_int_equal(world->num_acknowledged, 0);
+    assert_false(acknowledge(world, 8, "right"));
+    assert_true(wait_for(world, &world->num_ready, 2, 5000));
+    kill_role(world, ROLE_CLOCK);
+    assert_true(wait_for(world, &world->num_ready, 3, 5000));
+    assert_int_equal(world->num_issuer_ends, 1);
+    world_free(world);
+}
+
+/* A clock service watches the clock: there is no clock role to wait for, to watch, or to stop. */
+static void test_no_clock(void **state)
+{
+    struct world *world = world_new("service", 2);
+
+    (void)state;
+    assert_true(wait_for(world, &world->num_ready, 1, 5000));
+    assert_true(wait_for(world, &world->num_from_fronts, 2, 5000));
+    assert_true(supervise_is_ready(&world->all));
+    assert_int_equal(world->all.now->num, 3);
+    assert_null(crew_clock(world->all.now));
+    kill_role(world, ROLE_ISSUER);
+    assert_true(wait_for(world, &world->num_ready, 2, 5000));
+    assert_true(wait_for(world, &world->num_from_fronts, 4, 5000));
+    watch(world, 2);
+    supervise_stop(&world->all);
+    assert_true(wait_for(world, &world->num_stopped, 1, 5000));
+    world_free(world);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +263,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_who_answers_lives),
         cmocka_unit_test(test_who_hangs_is_found),
         cmocka_unit_test(test_stop_of_who_hangs),
+        cmocka_unit_test(test_acknowledge),
+        cmocka_unit_test(test_acknowledge_and_die),
+        cmocka_unit_test(test_no_clock),
     };
 
     if (argc > 1 && argv[1][0] == '@') {
