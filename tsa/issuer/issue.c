@@ -243,6 +243,7 @@ static enum rc put_countersignature(struct signing *s, struct bytes blob, struct
         .profile = &s->unit->profile,
         .blob = blob,
         .time = time,
+        .lab_time = s->unit->unit->lab_time,
         .sign = on_sign,
         .sign_arg = s,
     };

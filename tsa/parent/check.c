@@ -345,7 +345,7 @@ enum rc check_configuration(const char *path, const struct labtime *lab_time, bo
         check_unit(settings_unit(settings, i), time, thorough, report);
     }
     check_promise_order(settings, report);
-    check_labtime_note(time, report);
+    check_labtime_settings(time, settings, report);
     check_tls(settings, report);
     check_machine(settings, report);
     check_clock(settings, report);

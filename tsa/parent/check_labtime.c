@@ -19,15 +19,24 @@ bool check_labtime_unit(const struct labtime *time, const struct unit *unit, str
     return false;
 }
 
-void check_labtime_note(const struct labtime *time, struct check_report *report)
+void check_labtime_settings(const struct labtime *time, const struct settings *settings,
+                            struct check_report *report)
 {
     char text[LABTIME_TEXT_MAX], now[GENTIME_TEXT_MAX] = "";
     size_t len;
 
-    if (time->kind != LABTIME_NONE &&
-        gentime_build_iso(gentime_round(labtime_now(time), 0), now, &len) == RC_OK) {
+    if (time->kind == LABTIME_NONE) {
+        return;
+    }
+    if (settings->clock.file && *settings->clock.file) {
+        cfg_errors_add(&report->errors,
+                       "clock.file: %s is written by a clock service, which knows nothing of lab time: take "
+                       "clock.file out, or leave --at and --shift out",
+                       settings->clock.file);
+    }
+    if (gentime_build_iso(gentime_round(labtime_now(time), 0), now, &len) == RC_OK) {
         cfg_errors_add(
-            &report->warnings,
+            &report->notes,
             "%s: the clock shows %s and %s; tokens are no evidence of any time, and say so by policy "
             "2.999.3161.2",
             labtime_text(time, text), now, time->kind == LABTIME_AT ? "stands still" : "runs");

@@ -11,8 +11,10 @@
 /* check_labtime_unit adds the fence's sentence to the errors. False then. */
 bool check_labtime_unit(const struct labtime *time, const struct unit *unit, struct check_report *report);
 
-/* check_labtime_note tells, as a note, what a start under this time means. Nothing for LABTIME_NONE. (The log has its own warning.) */
-void check_labtime_note(const struct labtime *time, struct check_report *report);
+/* check_labtime_settings looks at what does not go together with it, and tells, as a note, what a start under this time means. Nothing for LABTIME_NONE. (The log has
+ * its own warning.) */
+void check_labtime_settings(const struct labtime *time, const struct settings *settings,
+                            struct check_report *report);
 
 /* check_labtime_chains looks at nothing but where the certificates of the units of a configuration come from: not at dates, which a renewal changes, and not at
  * what can not be read, which check_configuration tells. RC_LAB_TIME_CHAIN with errors. */

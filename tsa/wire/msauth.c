@@ -13,6 +13,7 @@
 #define DETECT_OCTETS (DETECT_BASE64 / 4 * 3)
 
 #define SIGNING_TIME_ROOM 64
+#define LAB_TIME_ROOM     96
 
 /* ---- which form ---- */
 
@@ -168,13 +169,28 @@ static enum rc put_signing_time(struct wbuf *w, struct gentime t)
     return wbuf_rc(w);
 }
 
+/* Signed, so that nobody can take it off. */
+static void put_lab_time(struct wbuf *w)
+{
+    const size_t attr = der_open(w, DER_SEQUENCE);
+    size_t values;
+
+    oid_put(w, OID_LAB_TIME_POLICY);
+    values = der_open(w, DER_SET);
+    der_put(w, DER_UTF8_STRING_TAG, bytes_str("lab time: no evidence of any time"));
+    der_close(w, values);
+    der_close(w, attr);
+}
+
 enum rc msauth_reply_build(struct wbuf *out, const struct msauth_reply *reply)
 {
-    uint8_t storage[SIGNING_TIME_ROOM];
-    struct wbuf signing_time;
+    uint8_t storage[SIGNING_TIME_ROOM], lab_storage[LAB_TIME_ROOM];
+    struct wbuf signing_time, lab_time;
     struct cms_build build;
     enum rc rc;
 
+    wbuf_init_fixed(&lab_time, lab_storage, sizeof lab_storage);
+    put_lab_time(&lab_time);
     wbuf_init_fixed(&signing_time, storage, sizeof storage);
     rc = put_signing_time(&signing_time, reply->time);
     if (rc != RC_OK) {
@@ -185,14 +201,21 @@ enum rc msauth_reply_build(struct wbuf *out, const struct msauth_reply *reply)
         .version = 1,
         .content_type = OID_DATA,
         .content = reply->blob,
-        .attrs = {wbuf_bytes(&signing_time)},
-        .num_attrs = 1,
+        .attrs = {wbuf_bytes(&signing_time), wbuf_bytes(&lab_time)},
+        .num_attrs = reply->lab_time ? 2 : 1,
         .with_certificates = true,
         .sign = reply->sign,
         .sign_arg = reply->sign_arg,
         .md_ctx = reply->md_ctx,
     };
     return cms_build(out, &build);
+}
+
+bool msauth_is_lab_time(const struct cms_signer *signer)
+{
+    struct bytes value;
+
+    return cms_attr_get(signer->signed_attrs, OID_LAB_TIME_POLICY, &value) != RC_CMS_ATTR_MISSING;
 }
 
 enum rc msauth_signing_time(const struct cms_signer *signer, struct gentime *out)

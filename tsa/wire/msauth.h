@@ -31,16 +31,21 @@ enum rc msauth_body_parse(struct bytes body, struct wbuf *scratch, struct bytes 
 /* msauth_request_build writes the DER of a request. */
 void msauth_request_build(struct wbuf *w, struct bytes blob);
 
-/* msauth_reply_build writes the SignedData v1 (DER, not base64) over blob with signingTime time (whole seconds). */
+/* msauth_reply_build writes the SignedData v1 (DER, not base64) over blob with signingTime time (whole seconds). lab_time adds a signed attribute of type
+ * 2.999.3161.2, since this form has no policy that could tell. */
 struct msauth_reply {
     const struct cms_profile *profile;
     struct bytes blob;
     struct gentime time;
+    bool lab_time;
     cms_sign_fn *sign;
     void *sign_arg;
     EVP_MD_CTX *md_ctx; /* as in struct cms_build */
 };
 enum rc msauth_reply_build(struct wbuf *out, const struct msauth_reply *reply) MUST_CHECK;
+
+/* msauth_is_lab_time tells whether a countersignature's SignerInfo says that its time is fenced lab time. */
+bool msauth_is_lab_time(const struct cms_signer *signer);
 
 /* msauth_signing_time reads the signingTime of a countersignature's SignerInfo. RC_MSAUTH_NO_TIME, RC_TIME_FORM. */
 enum rc msauth_signing_time(const struct cms_signer *signer, struct gentime *out) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include "tsclient/judge/policy.h"
 
 #include "certs/certext.h"
+#include "tsa/wire/msauth.h"
 
 /* ---- facts, and every check but the chain ---- */
 
@@ -87,10 +88,14 @@ void policy_stamp_clear(struct policy_stamp *stamp)
     *stamp = (struct policy_stamp){0};
 }
 
+/* A token names a policy, a legacy timestamp has none: it says so by a signed attribute. */
 bool policy_stamp_is_lab_time(const struct policy_stamp *stamp)
 {
     if (stamp->kind == SPC_STAMP_RFC3161 &&
         oid_find(stamp->report.token.info.policy) == OID_LAB_TIME_POLICY) {
+        return true;
+    }
+    if (stamp->kind == SPC_STAMP_LEGACY && msauth_is_lab_time(&stamp->report.signer)) {
         return true;
     }
     return stamp->report.cert.der.len > 0 && certext_has_policy(&stamp->report.cert, OID_LAB_TIME_POLICY);

@@ -63,6 +63,7 @@ static inline void make_legacy_reply(struct wbuf *w, const struct make_stamp *m)
     struct msauth_reply reply = {.profile = &profile,
                                  .blob = m->blob,
                                  .time = {.sec = m->at},
+                                 .lab_time = m->policy == OID_LAB_TIME_POLICY,
                                  .sign = made_cert_sign,
                                  .sign_arg = m->authority->key};
 

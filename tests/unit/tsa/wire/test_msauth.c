@@ -359,6 +359,42 @@ static void test_reply_judged_by_libcrypto(void **state)
     }
 }
 
+/* In whichever tool it is looked at: the mark is signed, and nothing that verifies such replies minds it. */
+static void test_lab_time_is_marked(void **state)
+{
+    struct msauth_reply reply = {
+        .profile = &rsa.profile,
+        .blob = bytes_of(blob, 256),
+        .time = {.sec = AUTHORITY_NOW},
+        .lab_time = true,
+        .sign = authority_sign,
+        .sign_arg = &rsa,
+    };
+    X509_STORE *store = authority_store(&rsa);
+    const unsigned char *at;
+    struct wbuf plain, w;
+    struct cms cms;
+    PKCS7 *p7;
+
+    (void)state;
+    reply_into(&plain, &rsa);
+    assert_int_equal(cms_parse(wbuf_bytes(&plain), DER_STRICT, &cms), RC_OK);
+    assert_false(msauth_is_lab_time(&cms.signer));
+    wbuf_init(&w, 65536);
+    assert_int_equal(msauth_reply_build(&w, &reply), RC_OK);
+    assert_int_equal(cms_parse(wbuf_bytes(&w), DER_STRICT, &cms), RC_OK);
+    assert_true(msauth_is_lab_time(&cms.signer));
+    at = w.data;
+    p7 = d2i_PKCS7(NULL, &at, (long)w.len);
+    assert_non_null(p7);
+    X509_STORE_set_purpose(store, X509_PURPOSE_TIMESTAMP_SIGN);
+    assert_int_equal(PKCS7_verify(p7, NULL, store, NULL, NULL, PKCS7_BINARY), 1);
+    PKCS7_free(p7);
+    X509_STORE_free(store);
+    wbuf_clear(&plain);
+    wbuf_clear(&w);
+}
+
 static void test_time_that_utctime_can_not_hold(void **state)
 {
     struct msauth_reply reply = {.profile = &rsa.profile, .time = {.sec = INT64_C(2524608000)}}; /* 2050 */
@@ -416,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_detect_by_the_first_octets),
         cmocka_unit_test(test_reply_view_by_view),
         cmocka_unit_test(test_reply_judged_by_libcrypto),
+        cmocka_unit_test(test_lab_time_is_marked),
         cmocka_unit_test(test_time_that_utctime_can_not_hold),
         cmocka_unit_test(test_signing_time_of_others),
     };

@@ -369,6 +369,12 @@ static const struct row rows[] = {
     {{SIGNER_ANCIENT, TSA_ANCIENT, .stamped = Y(-9)}, Y(2), false, false, E, "weak-key"},
     /* fenced lab time is shown */
     {{SIGNER_PLAIN, TSA_PLAIN, .lab_time = true, .stamped = Y(2)}, Y(10), false, false, W, "lab-time"},
+    {{SIGNER_PLAIN, TSA_PLAIN, .legacy = true, .lab_time = true, .stamped = Y(2)},
+     Y(10),
+     false,
+     false,
+     W,
+     "lab-time"},
 };
 
 static void rules(void **state)
