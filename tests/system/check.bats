@@ -30,6 +30,30 @@ count() { grep -c "^$1: " <<< "$output" || true; }
 
 change() { sed -i "$1" tsa.conf; }
 
+clock() { change "s#^clock = .*#clock = { $1 };#"; }
+unit() { change "s#policy = #$1 policy = #"; }
+
+FAKES=
+teardown() {
+    for pid in $FAKES; do kill "$pid" 2> /dev/null || true; done
+}
+
+# fake COMMAND...: in the background until the test ends; its first line comes to the file said
+fake() {
+    : > said
+    python3 -B "$@" > said 2> fake.log 3>&- &
+    FAKES="$FAKES $!"
+}
+
+# await FILE: has contents
+await() {
+    local tries=200
+    until [ -s "$1" ]; do
+        [ $((tries -= 1)) -gt 0 ] || { echo "nothing in $1"; cat fake.log; return 1; }
+        sleep 0.05
+    done
+}
+
 @test "a good one: 0, and the unproven clock is told" {
     expect 0 "tsa.conf: good, 0 errors" 'warning: clock.source is "system"'
     [ "$(count error)" -eq 0 ]
@@ -263,4 +287,137 @@ EOF
     [ "$status" -eq 78 ]
     [[ "$output" == *"tsa.key is not the key of the certificate in chain.pem"* ]]
     [[ "$output" == *"the issuer can not start"* ]]
+}
+
+@test "chronyd is asked: silent, unsynchronised, alone with itself, good, not good enough" {
+    clock 'source = "chrony"; chrony = "127.0.0.1:9";'
+    expect 0 'warning: clock.source "chrony": the clock'"'"'s source does not answer' "is chronyd running" "conf/chrony.conf"
+    echo '{"leap": 3}' > says.json
+    fake "$TSA_SOURCE/tests/tools/fake_chronyd.py" says.json
+    await said
+    clock "source = \"chrony\"; chrony = \"127.0.0.1:$(cat said)\";"
+    expect 0 'warning: clock.source "chrony": the clock is not synchronised' "chronyc sources"
+    echo '{"refid": "0x7f7f0101"}' > new && mv new says.json
+    expect 0 'warning: clock.source "chrony": the clock'"'"'s source follows nothing but itself' "take \`local' out"
+    echo '{"offset": 0.004}' > new && mv new says.json
+    unit 'accuracy = "1 s";'
+    expect 0 "note: clock: chrony 192.0.2.1 says that it is wrong by at most 4."
+    refute grep -q "would refuse" <<< "$output"
+    echo '{"offset": 0.6}' > new && mv new says.json
+    expect 0 "warning: unit lab: its tokens claim an accuracy of 1 s, and the clock may be wrong by 600" "it would refuse"
+    # Asked by tsa check alone: a start has its clock role for that.
+    clock 'source = "system"; chrony = "127.0.0.1:9";'
+    expect 0 "warning: clock.chrony is set, and nobody asks there"
+}
+
+@test "time servers are asked: good, lying, silent, and names that nobody knows" {
+    echo '{"servers": [{"address": "127.0.0.1"}, {"address": "127.0.0.1"}, {"address": "127.0.0.1"}, {"address": "127.0.0.1"}]}' > sntp.json
+    fake "$TSA_SOURCE/tests/tools/fake_sntp.py" sntp.json ready
+    await ready
+    local servers
+    servers=$(sed 's/.*/{ address = "&"; }/' ready | paste -s -d,)
+    clock "source = \"sntp\"; servers = ( $servers );"
+    expect 0 "note: clock: sntp" "says that it is wrong by at most"
+    refute grep -q 'warning: clock.servers' <<< "$output"
+    jq -c '.servers[1].offset = 3600 | .servers[2].drop = true' sntp.json > new && mv new sntp.json
+    clock "source = \"sntp\"; servers = ( $servers, { address = \"$(sed -n 1p ready | sed 's/.*/localhost:&/; s/:.*:/:/')\"; } );"
+    expect 0 "warning: clock.servers: $(sed -n 2p ready): it says otherwise than the majority" \
+        "warning: clock.servers: $(sed -n 3p ready): it does not answer"
+    [ "$(grep -c '^warning: clock.servers' <<< "$output")" -eq 2 ]
+    # Two of four are half, which is no majority.
+    clock "source = \"sntp\"; servers = ( $servers );"
+    expect 0 'warning: clock.source "sntp": '
+    # Beside another source they are a second opinion.
+    clock "source = \"chrony\"; chrony = \"127.0.0.1:9\"; servers = ( $servers );"
+    expect 0 'warning: clock.source "chrony": ' "warning: clock.servers: $(sed -n 3p ready): it does not answer"
+    clock "source = \"sntp\"; servers = ( $servers, { address = \"no-such-host.invalid\"; } );"
+    expect 0 "warning: tsa.conf:" "no-such-host.invalid can not be resolved"
+    clock 'source = "sntp"; servers = ( { address = "127.0.0.1:9"; }, { address = "a.invalid"; }, { address = "b.invalid"; } );'
+    expect 1 "error: tsa.conf:" "b.invalid can not be resolved" "the addresses of 1 of 3 are known"
+}
+
+@test "the kernel is asked, and what it does not know is told" {
+    clock 'source = "kernel";'
+    run "$TSA" check -c tsa.conf
+    [ "$status" -eq 0 ]
+    # Whatever keeps the clock of this machine: one of the three is so.
+    [[ "$output" == *'warning: clock.source "kernel": '* || "$output" == *"warning: clock.source: the kernel says"* ||
+        "$output" == *"note: clock: kernel says that it is wrong by at most"* ]]
+}
+
+@test "the list of leap seconds: missing, empty, no list, expired, good" {
+    local seconds
+    clock 'source = "kernel"; leap_list = "leaps";'
+    expect 0 "warning: tsa.conf:" "clock.leap_list: " "leaps: No such file" "install tzdata"
+    echo 'nothing of this kind' > leaps
+    expect 0 "warning: clock.leap_list: leaps is not a list of leap seconds"
+    printf '#@\t3692217600\n3644697600\t36\n' > leaps
+    expect 0 "warning: clock.leap_list: leaps has known nothing since 2017-01-01T00:00:00Z" "bring tzdata up to date"
+    seconds=$(($(date +%s) + 2208988800 + 100 * 86400))
+    printf '#@\t%d\n3644697600\t36\n3692217600\t37\n' "$seconds" > leaps
+    expect 0
+    [[ "$output" != *leap_list* ]]
+    clock 'source = "kernel"; leap_list = "";'
+    expect 0 "warning: clock.leap_list is empty"
+    # Where nothing is proven nothing is said.
+    clock 'source = "system"; leap_list = "";'
+    expect 0
+    [[ "$output" != *leap_list* ]]
+}
+
+@test "a clock service that is not there is told, and what is no file" {
+    clock 'source = "system"; file = "none/clock";'
+    expect 1 "error: clock.file: none/clock: No such file or directory: start the clock service first (tsa clock run"
+    [ "$(count error)" -eq 1 ]
+    mkdir none none/clock
+    expect 1 "error: clock.file: none/clock is no file"
+}
+
+@test "accuracy: claimed without proof, proven and not claimed, eaten by rounding" {
+    unit 'accuracy = "1 s";'
+    expect 0 'warning: unit lab: its tokens claim an accuracy of 1 s, and with clock.source = "system" nothing proves it'
+    clock 'source = "kernel";'
+    expect 0
+    [[ "$output" != *"claim an accuracy"* && "$output" != *rounding* ]]
+    change 's/accuracy = "1 s"/accuracy = "600 ms"/'
+    expect 0 "warning: unit lab: of its accuracy of 600 ms the rounding of times to 0 digits takes 500 ms, so that the clock may be wrong by 100 ms at most"
+    unit 'time_digits = 3;'
+    expect 0
+    [[ "$output" != *rounding* ]]
+    change 's/accuracy = "600 ms";//'
+    expect 0 "note: unit lab: the time is proven, and its tokens say nothing of it"
+    unit 'accuracy = "500 us";'
+    expect 78 "error: tsa.conf:" "units[0].accuracy" "rounded by up to 0.5 ms"
+}
+
+@test "servers that nobody asks, and that are asked too seldom" {
+    clock 'source = "system"; servers = ( { address = "127.0.0.1"; }, { address = "127.0.0.2"; }, { address = "127.0.0.3"; } );'
+    expect 78 "error: tsa.conf:" "clock.servers" "nobody asks them"
+    clock 'source = "sntp"; max_age = "60 s"; servers = ( { address = "127.0.0.1:9"; }, { address = "127.0.0.1:10"; }, { address = "127.0.0.1:11"; } );'
+    expect 0 "warning: clock.max_age (60 s) is not longer than clock.poll (64 s)"
+}
+
+@test "ordering is promised by one unit of a name alone" {
+    unit 'ordering = true; time_digits = 3;'
+    expect 0
+    change 's#^);#, { name = "b"; key = "tsa.key"; chain = "chain.pem"; policy = "2.999.1"; } );#'
+    expect 1 "error: units lab and b: both certificates have the same subject (TSA Lab Timestamp Authority), and lab promises ordering"
+    [ "$(count error)" -eq 1 ]
+    change 's/ordering = true;//'
+    expect 0
+}
+
+@test "key_months: until when, soon, over, and longer than the certificate" {
+    unit 'key_months = 15;'
+    expect 0 "note: unit lab: by key_months = 15 its key signs until 20"
+    # Lab time is a clock for the dates of the lab's certificates.
+    run "$TSA" check -c tsa.conf --shift +440d
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"warning: unit lab: by key_months = 15 its key signs until 20"* ]]
+    run "$TSA" check -c tsa.conf --shift +470d
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"error: unit lab: by key_months = 15 its key has signed nothing since 20"* ]]
+    [ "$(count error)" -eq 1 ]
+    change 's/key_months = 15/key_months = 600/'
+    expect 0 "note: unit lab: key_months = 600 reaches beyond the end of the certificate"
 }
