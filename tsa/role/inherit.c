@@ -192,15 +192,16 @@ static void load_unit(struct inherit *in, const struct settings_unit *settings, 
 /* No lab time, unless a text came along that says which. */
 static void load_labtime(struct inherit *in, struct labtime *out)
 {
-    const struct inherit_fd *found = find(in, "lab_time");
     struct wbuf text;
+    enum rc rc;
 
     *out = (struct labtime){0};
-    if (!found) {
-        return;
-    }
     wbuf_init(&text, LAB_TIME_MAX);
-    if (read_all(found->fd, &text) != RC_OK || labtime_get(wbuf_bytes(&text), out) != RC_OK) {
+    rc = inherit_read(in, "lab_time", &text);
+    if (rc == RC_OK) {
+        rc = labtime_get(wbuf_bytes(&text), out);
+    }
+    if (rc != RC_OK && rc != RC_NOT_FOUND) {
         log_die(EX_SOFTWARE, "@%s: the lab time that came along can not be read", in->role);
     }
     wbuf_clear(&text);

@@ -34,7 +34,7 @@ int inherit_take_n(struct inherit *in, const char *name, size_t index);
 enum rc inherit_read(struct inherit *in, const char *name, struct wbuf *out) MUST_CHECK;
 
 /* inherit_load reads "config" and, for each unit, "chain.N" and "root.N", and prepares settings and units: what front and issuer both
- * start with. Where "lab_time" came along (it stays there to be read), every unit must pass its fence, is marked, and the lab's time is shown from then on. Dies (log_die) when something is missing or
+ * start with. Where "lab_time" came along, every unit must pass its fence, is marked, and the lab's time is shown from then on (labtime_started). Dies (log_die) when something is missing or
  * refused: the parent has checked it all before. units has room for SETTINGS_MAX_UNITS; NULL = settings alone (the clock). */
 void inherit_load(struct inherit *in, struct settings *settings, struct unit *units, size_t *out_num_units);
 
