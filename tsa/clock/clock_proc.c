@@ -427,10 +427,11 @@ int clock_proc_main(struct inherit *in)
 {
     static struct clock_proc c = {.state = CLOCKPAGE_UNKNOWN, .sampled_mono_ns = -1};
 
-    /* A terminal's signals go to the parent, which ends its roles in order. */
-    (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
     start(&c, in);
+    if (c.parent >= 0) { /* a terminal's signals go to the parent, which ends its roles in order */
+        (void)signal(SIGINT, SIG_IGN);
+    }
     close_jail(&c);
     if (c.verdict.rules.proof == CLOCKPAGE_TRUSTED) {
         log_debug(/* whoever started us has warned of it */
