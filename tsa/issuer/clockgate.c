@@ -174,12 +174,12 @@ static void find(struct look *l, enum rc rc, int64_t figure_ns)
 }
 
 /* What the record says of itself. */
-static void judge_record(struct look *l)
+static void judge_record(struct look *l, bool lab_time)
 {
     const struct clockpage_record *r = l->record;
     const enum rc reason = r && r->reason != RC_OK ? (enum rc)r->reason : RC_CLOCK_UNKNOWN;
 
-    if (!r) {
+    if (!r || (r->proven == CLOCKPAGE_LAB_TIME) != lab_time) {
         l->is_ignorant = true;
         find(l, RC_CLOCK_UNKNOWN, -1);
     } else if (!is_alive(r, l->mono)) {
@@ -214,7 +214,7 @@ static void look(struct clockgate *gate, int64_t window, struct look *l)
     l->real = now_real();
     l->mono = now_mono_ns();
     l->now = ns_of(l->real);
-    judge_record(l);
+    judge_record(l, gate->common->lab_time);
     if (l->rc == RC_OK) {
         l->bound = bound_of(l);
         judge_clock(l, gate->common->max_step_ns, window);

@@ -20,6 +20,7 @@
 
 /* What all threads share. */
 struct clockgate_common {
+    bool lab_time;       /* the clock role's records must say the same, or nothing is known */
     int64_t max_step_ns; /* by which the clock may be set without a stop */
     _Atomic int64_t
         last_ns; /* the latest clock reading over which a token was made, since 1970; 0 = none: no later one may lie before it */

@@ -5,6 +5,7 @@
  */
 #include "tsa/issuer/issue.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,12 +84,61 @@ void issue_thread_clear(struct issue_thread *thread)
     *thread = (struct issue_thread){0};
 }
 
+/* ---- time ---- */
+
+/* A clock of lab time may stand still: nothing can be told of an order then. */
+static bool is_ordered(const struct unit *unit)
+{
+    return unit->settings->ordering && unit->settings->time_digits > 0 && !unit->lab_time;
+}
+
+/* No reading so far, and no genTime: how far that can lie ahead of its reading. */
+static int64_t order_after(const struct issue_unit *u, int64_t last_ns)
+{
+    int64_t rounding = HALF_SECOND;
+
+    for (int64_t digits = u->unit->settings->time_digits; digits > 0; digits--) {
+        rounding /= 10;
+    }
+    return last_ns + (rounding > CLOCKGATE_AHEAD_NS ? rounding : CLOCKGATE_AHEAD_NS);
+}
+
+int64_t issue_begin(struct issue_core *core, struct gentime last_clock)
+{
+    const int64_t last = gentime_diff_ns(last_clock, (struct gentime){0});
+    const int64_t now = gentime_diff_ns(now_real(), (struct gentime){0});
+    int64_t wait = 0;
+
+    clockgate_raise(&core->clock, last_clock);
+    for (size_t i = 0; i < core->num_units; i++) {
+        struct issue_unit *u = &core->units[i];
+
+        if (last > 0 && is_ordered(u->unit)) {
+            const int64_t floor = order_after(u, last);
+
+            atomic_store(&u->order.last_ns, floor);
+            wait = now >= last && floor - now > wait ? floor - now : wait;
+        }
+    }
+    return wait;
+}
+
+void issue_go_back(struct issue_core *core, struct gentime t)
+{
+    /* First what is asked last: nobody passes meanwhile. */
+    for (size_t i = 0; i < core->num_units; i++) {
+        atomic_store(&core->units[i].order.last_ns, gentime_diff_ns(t, (struct gentime){0}));
+    }
+    clockgate_lower(&core->clock, t);
+}
+
 /* ---- signing ---- */
 
 /* One signature under way. */
 struct signing {
     struct issue_unit *unit;
     struct issue_unit_thread *own;
+    char *why; /* gets what is behind a refusal */
 };
 
 static bool check_is_due(const struct signing *s)
@@ -124,6 +174,43 @@ static enum rc on_sign(void *arg, struct bytes digest, struct wbuf *out)
     return rc;
 }
 
+/* ---- the time of a token ---- */
+
+static struct gentime end_of(const struct unit *unit, enum rc rc)
+{
+    return rc == RC_CERT_NOT_YET_VALID ? unit->cert.not_before
+           : rc == RC_CERT_EXPIRED     ? unit->cert.not_after
+                                       : unit->key_end;
+}
+
+static void explain_unit(const struct unit *unit, enum rc rc, char why[CLOCKGATE_WHY_MAX])
+{
+    char time[GENTIME_TEXT_MAX];
+    size_t len;
+
+    if (gentime_build_iso(end_of(unit, rc), time, &len) == RC_OK) {
+        (void)snprintf(why, CLOCKGATE_WHY_MAX, "%s %s",
+                       rc == RC_CERT_NOT_YET_VALID ? "it begins at" : "it ended at", time);
+    }
+}
+
+/* The one place where a token gets its time. */
+static enum rc take_time(struct issue_thread *t, struct signing *s, const struct clockgate_claim *claim,
+                         struct clockgate_time *out)
+{
+    enum rc rc = clockgate_pass(&t->gate, claim, out);
+
+    if (rc != RC_OK) {
+        clockgate_explain(rc, out, claim, s->why);
+        return rc;
+    }
+    rc = unit_check_time(s->unit->unit, out->time);
+    if (rc != RC_OK) {
+        explain_unit(s->unit->unit, rc, s->why);
+    }
+    return rc;
+}
+
 /* ---- RFC 3161 ---- */
 
 static struct tsp_request request_of(const struct msg_stamp *m)
@@ -153,7 +240,7 @@ static struct tsp_tstinfo info_of(const struct unit *unit, const struct tsp_requ
         .time_digits = (unsigned)unit->settings->time_digits,
         .accuracy = unit->accuracy,
         .has_accuracy = unit->settings->accuracy > 0,
-        .ordering = unit->settings->ordering,
+        .ordering = is_ordered(unit),
         .nonce = request->nonce,
         .tsa_name = unit->tsa_name,
     };
@@ -210,18 +297,18 @@ static enum rc stamp_rfc3161(struct issue_thread *t, struct signing *s, const st
 {
     const struct unit *unit = s->unit->unit;
     const struct tsp_request request = request_of(m);
-    const struct clockgate_claim claim = {.time_digits = (unsigned)unit->settings->time_digits,
-                                          .accuracy_ns = unit->settings->accuracy};
+    const struct clockgate_claim claim = {
+        .time_digits = (unsigned)unit->settings->time_digits,
+        .accuracy_ns = unit->settings->accuracy,
+        .order = is_ordered(unit) ? &s->unit->order : NULL,
+    };
     struct clockgate_time at;
     struct tsp_tstinfo info;
     uint8_t serial[SERIAL_LEN];
     enum rc rc = unit_accepts(unit, &request);
 
     if (rc == RC_OK) {
-        rc = clockgate_pass(&t->gate, &claim, &at);
-    }
-    if (rc == RC_OK) {
-        rc = cert_check_time(&unit->cert, at.time);
+        rc = take_time(t, s, &claim, &at);
     }
     if (rc == RC_OK) {
         rc = serial_next(&t->core->serial, at.now, serial);
@@ -292,10 +379,7 @@ static enum rc stamp_authenticode(struct issue_thread *t, struct signing *s, con
     if (m->data.len < MSAUTH_BLOB_MIN || m->data.len > MSAUTH_BLOB_MAX) {
         return RC_MSAUTH_BLOB_SIZE;
     }
-    rc = clockgate_pass(&t->gate, &claim, &at);
-    if (rc == RC_OK) {
-        rc = cert_check_time(&unit->cert, at.time);
-    }
+    rc = take_time(t, s, &claim, &at);
     if (rc == RC_OK) {
         rc = put_record_authenticode(t, unit, m->data, &at, record);
     }
@@ -331,14 +415,15 @@ static enum rc find_unit(const struct issue_core *core, const struct msg_stamp *
 }
 
 enum rc issue_stamp(struct issue_thread *t, const struct msg_stamp *m, struct wbuf *reply,
-                    struct wbuf *record)
+                    struct wbuf *record, char why[CLOCKGATE_WHY_MAX])
 {
     enum rc rc = find_unit(t->core, m);
 
+    why[0] = 0;
     wbuf_reset(reply);
     wbuf_reset(record);
     if (rc == RC_OK) {
-        struct signing s = {.unit = &t->core->units[m->unit], .own = &t->units[m->unit]};
+        struct signing s = {.unit = &t->core->units[m->unit], .own = &t->units[m->unit], .why = why};
 
         rc = kinds[m->kind](t, &s, m, reply, record);
     }
@@ -433,7 +518,7 @@ enum rc issue_trial(struct issue_thread *thread, size_t unit_index)
         .anchors = unit->unit->root.len ? chain_anchors_new() : NULL,
         .time = gentime_round(now_real(), 0),
     };
-    enum rc rc = cert_check_time(&unit->unit->cert, trial.time);
+    enum rc rc = unit_check_time(unit->unit, trial.time);
 
     wbuf_init(&trial.reply, ISSUE_REPLY_MAX);
     if (rc == RC_OK && unit->unit->root.len) {
@@ -453,6 +538,14 @@ enum rc issue_trial(struct issue_thread *thread, size_t unit_index)
 
 /* ---- state ---- */
 
+enum rc issue_unit_state(const struct issue_core *core, size_t unit_index, struct gentime now)
+{
+    const struct issue_unit *unit = &core->units[unit_index];
+    const enum rc stopped = load(&unit->stopped);
+
+    return stopped != RC_OK ? stopped : unit_check_time(unit->unit, now);
+}
+
 enum rc issue_state(struct issue_core *core, struct clockgate *gate)
 {
     const struct gentime now = now_real();
@@ -464,10 +557,7 @@ enum rc issue_state(struct issue_core *core, struct clockgate *gate)
         return halted != RC_OK ? halted : clock;
     }
     for (size_t i = 0; i < core->num_units; i++) {
-        rc = load(&core->units[i].stopped);
-        if (rc == RC_OK) {
-            rc = cert_check_time(&core->units[i].unit->cert, now);
-        }
+        rc = issue_unit_state(core, i, now);
         if (rc == RC_OK) {
             break;
         }

@@ -19,7 +19,8 @@ struct issue_unit {
     const struct unit *unit;
     struct cms_profile profile;
     struct signer *signer;
-    _Atomic uint32_t stopped; /* enum rc: RC_OK, or why this unit signs no more */
+    struct clockgate_order order; /* used where its tokens are ordered */
+    _Atomic uint32_t stopped;     /* enum rc: RC_OK, or why this unit signs no more */
 };
 
 /* What all threads share. */
@@ -42,6 +43,13 @@ void issue_clear(struct issue_core *core);
 /* issue_halt ends all signing for good, for a reason; the first one stays. */
 void issue_halt(struct issue_core *core, enum rc rc);
 
+/* issue_begin tells the latest clock reading that the record has, before the first token: none may lie before it. How long to wait, ns, until ordered
+ * tokens can follow those of whoever wrote before. */
+int64_t issue_begin(struct issue_core *core, struct gentime last_clock);
+
+/* issue_go_back lets tokens begin at t again: somebody has acknowledged that the clock was set back. */
+void issue_go_back(struct issue_core *core, struct gentime t);
+
 /* issue_set_unit fills one place; unit must outlive it, *take_signer is taken over in any case. RC_CERT_*, RC_CRYPTO. */
 enum rc issue_set_unit(struct issue_core *core, size_t index, const struct unit *unit,
                        struct signer **take_signer) MUST_CHECK;
@@ -63,15 +71,18 @@ void issue_thread_clear(struct issue_thread *thread);
 
 /*
  * issue_stamp answers a request: reply gets the DER for the client, record the body for the ledger; both are emptied first, and are empty
- * after a refusal. The reason to refuse: of unit_accepts, clockgate_pass, cert_check_time, the signer; RC_UNIT_UNKNOWN; RC_SELF_CHECK,
- * after which the unit is stopped.
+ * after a refusal. The reason to refuse: of unit_accepts, clockgate_pass, unit_check_time, the signer; RC_UNIT_UNKNOWN; RC_SELF_CHECK,
+ * after which the unit is stopped. why gets what is behind the reason, for people, mostly nothing.
  */
 enum rc issue_stamp(struct issue_thread *thread, const struct msg_stamp *stamp, struct wbuf *reply,
-                    struct wbuf *record) MUST_CHECK;
+                    struct wbuf *record, char why[CLOCKGATE_WHY_MAX]) MUST_CHECK;
 
 /* issue_trial signs one reply of each protocol of a unit, under a serial that is never given out, verifies all of it, and throws it away. It asks
  * no clock gate and raises nothing. Any reason of verify_token, verify_countersignature or issue_stamp. */
 enum rc issue_trial(struct issue_thread *thread, size_t unit_index) MUST_CHECK;
+
+/* issue_unit_state tells whether a unit may sign at a time, whatever the clock says: RC_OK, RC_SELF_CHECK, the reasons of unit_check_time. */
+enum rc issue_unit_state(const struct issue_core *core, size_t unit_index, struct gentime now) MUST_CHECK;
 
 /* issue_state tells why nothing is issued now: RC_OK as long as one unit of several works. */
 enum rc issue_state(struct issue_core *core, struct clockgate *gate) MUST_CHECK;

@@ -10,6 +10,7 @@
 #include "tsa/base/log.h"
 #include "tsa/base/mem.h"
 #include "tsa/role/jail.h"
+#include "tsa/role/labtime.h"
 
 #define EX_SOFTWARE 70
 #define EX_CONFIG   78
@@ -51,6 +52,7 @@ void issuer_load_keys(struct issuer_load *load, struct inherit *in, const struct
 {
     const enum rc rc = issue_init(&load->core, page, &load->settings, load->num_units);
 
+    load->core.clock.lab_time = labtime_started()->kind != LABTIME_NONE;
     if (!signer_prepare_memory()) {
         log_warning("there is no guarded memory for keys here");
     }
@@ -81,7 +83,7 @@ void issuer_load_try(struct issuer_load *load)
         const char *name = load->units[i].settings->name;
         const enum rc rc = issue_trial(&load->threads[0], i);
 
-        if (rc == RC_CERT_EXPIRED || rc == RC_CERT_NOT_YET_VALID) {
+        if (rc == RC_CERT_EXPIRED || rc == RC_CERT_NOT_YET_VALID || rc == RC_KEY_USE_OVER) {
             log_warning("unit %s refuses everything: %s", name, rc_text(rc));
         } else if (rc != RC_OK) {
             log_die(EX_CONFIG, "unit %s: the trial failed: %s", name, rc_text(rc));

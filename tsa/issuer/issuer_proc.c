@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tsa/base/log.h"
@@ -35,6 +36,7 @@
 #define STACK_SIZE    (512u * 1024)
 #define LARGE_PIECE   (256 * 1024)
 #define HAND_OVER_NS  INT64_C(5000000)
+#define ORDER_WAIT_NS INT64_C(100000000)
 
 /* Channels; the ledger's file, but no call that opens one; random octets; the log. */
 const int issuer_calls[] = {
@@ -246,6 +248,17 @@ static bool await(struct issuer *issuer, enum standby stage, int64_t patience)
     return stay;
 }
 
+/* Lab time is no time: the record's does not bind it. */
+static void begin_after(struct issue_core *core, struct gentime last_clock)
+{
+    const int64_t wait = core->clock.lab_time ? 0 : issue_begin(core, last_clock);
+
+    if (wait > 0) {
+        (void)nanosleep(&(struct timespec){.tv_nsec = (long)(wait < ORDER_WAIT_NS ? wait : ORDER_WAIT_NS)},
+                        NULL);
+    }
+}
+
 /*
  * The record may have another writer still, and reading it takes its time: the parent is heard meanwhile. What can be read before that writer
  * stops is read before LOADED is said, since from then on clients may have to wait for us; and a record that we could not take is told before
@@ -267,7 +280,7 @@ static bool stand_by(struct issuer *issuer)
     }
     check_ledger(issuer);
     (void)pthread_join(issuer->opening, NULL);
-    clockgate_raise(&issuer->load.core.clock, issuer->ledger.last_clock);
+    begin_after(&issuer->load.core, issuer->ledger.last_clock);
     (void)close(issuer->ledger_dir);
     return true;
 }
@@ -305,7 +318,7 @@ static void *sign_on(void *arg)
         int64_t since = now_mono_ns(), begin = since;
 
         while ((job = job_list_take(&batch)) != NULL) {
-            job->rc = issue_stamp(station.thread, &job->stamp, &job->reply, &job->record);
+            job->rc = issue_stamp(station.thread, &job->stamp, &job->reply, &job->record, job->why);
             job->signing_ns = now_mono_ns() - begin;
             begin += job->signing_ns;
             job_list_add(&done, job);

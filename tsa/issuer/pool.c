@@ -71,6 +71,13 @@ void job_set_stamp(struct job *job, const struct msg_stamp *stamp)
     job->stamp.data = copy(job->data, stamp->data);
 }
 
+_Static_assert(MSG_REASON_MAX <= MSAUTH_BLOB_MAX, "a reason fits where a signature does");
+
+void job_set_reason(struct job *job, uint64_t id, struct bytes reason)
+{
+    job->stamp = (struct msg_stamp){.id = id, .data = copy(job->data, reason)};
+}
+
 /* ---- the pool ---- */
 
 void pool_init(struct pool *pool, size_t capacity)

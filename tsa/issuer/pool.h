@@ -15,7 +15,8 @@ struct peer;
 
 enum job_kind {
     JOB_STAMP,
-    JOB_FACTS, /* stamp.id alone counts */
+    JOB_FACTS,       /* stamp.id alone counts */
+    JOB_ACKNOWLEDGE, /* stamp.id, and stamp.data: the reason */
     JOB_PONG
 };
 
@@ -29,6 +30,7 @@ struct job {
     struct bytes serial;    /* of the record, a view into it; empty until it is there */
     uint64_t sequence;      /* the record's number; 0 until it is there */
     struct wbuf reply, record;
+    char why[MSG_WHY_MAX + 1]; /* what is behind rc */
     uint8_t nonce[TSP_NONCE_MAX], policy[TSP_POLICY_MAX], data[MSAUTH_BLOB_MAX];
 };
 
@@ -43,8 +45,9 @@ struct job *job_list_take(struct job_list *list); /* NULL when empty */
 /* job_list_join moves all of from to the end of list. */
 void job_list_join(struct job_list *list, struct job_list *from);
 
-/* job_set_stamp copies a request into the job; its views may die then. */
+/* job_set_stamp copies a request into the job, job_set_reason somebody's words of an acknowledgement; the views may die then. */
 void job_set_stamp(struct job *job, const struct msg_stamp *stamp);
+void job_set_reason(struct job *job, uint64_t id, struct bytes reason);
 
 /* ---- the pool ---- */
 

@@ -153,6 +153,7 @@ static struct job *new_job(struct reader *r, struct peer *peer, enum job_kind ki
         job->peer = peer;
         job->kind = kind;
         job->rc = RC_OK;
+        job->why[0] = 0;
         job->serial = BYTES_NONE;
         job->sequence = 0;
     }
@@ -191,6 +192,19 @@ static enum rc on_ask_facts(struct reader *r, struct peer *peer, struct bytes bo
 
     if (job) {
         job->stamp.id = id;
+        job_list_add(&r->asks, job);
+    }
+    return rc;
+}
+
+static enum rc on_acknowledge(struct reader *r, struct peer *peer, struct bytes body)
+{
+    struct msg_acknowledge acknowledge;
+    const enum rc rc = msg_get_acknowledge(body, &acknowledge);
+    struct job *job = rc == RC_OK ? new_job(r, peer, JOB_ACKNOWLEDGE) : NULL;
+
+    if (job) {
+        job_set_reason(job, acknowledge.id, acknowledge.reason);
         job_list_add(&r->asks, job);
     }
     return rc;
@@ -289,7 +303,7 @@ static const struct {
 } messages[] = {
     {MSG_STAMP, false, true, on_stamp}, {MSG_ASK_FACTS, true, true, on_ask_facts},
     {MSG_PING, true, false, on_ping},   {MSG_PEER, true, false, on_peer},
-    {MSG_STOP, true, false, on_stop},
+    {MSG_STOP, true, false, on_stop},   {MSG_ACKNOWLEDGE, true, false, on_acknowledge},
 };
 
 static enum rc dispatch(struct reader *r, struct peer *peer, const struct chan_message *m)

@@ -16,14 +16,14 @@
 #include "tsa/base/log.h"
 #include "tsa/base/now.h"
 
-#define SECOND          INT64_C(1000000000)
-#define BLOCKED_TICK_MS 500
-#define BLOCKED_NS      (10 * SECOND)
-#define STOP_NS         (2 * SECOND) /* for the last replies after recorder_stop */
+#define SECOND     INT64_C(1000000000)
+#define TICK_MS    (int)(CLOCKWATCH_NS / 1000000)
+#define BLOCKED_NS (10 * SECOND)
+#define STOP_NS    (2 * SECOND) /* for the last replies after recorder_stop */
 
 enum rc recorder_init(struct recorder *r, size_t num_signers)
 {
-    clockgate_init(&r->gate, r->core->page, &r->core->clock);
+    clockwatch_init(&r->watch, r->core, r->ledger);
     (void)pthread_mutex_init(&r->lock, NULL);
     r->facts.num_signers = (uint32_t)num_signers;
     r->facts.started = now_real();
@@ -144,22 +144,19 @@ static void flush_blocked(struct recorder *r)
 
 /* ---- replies ---- */
 
+static void look(struct recorder *r);
+static enum rc sync_group(struct recorder *r);
+
 static void fill_facts(struct recorder *r, struct facts *out)
 {
-    const int64_t mono = now_mono_ns();
-    enum rc rc = issue_state(r->core, &r->gate);
+    enum rc rc;
 
+    look(r);
+    rc = issue_state(r->core, &r->watch.gate);
     *out = r->facts;
     out->ready = rc == RC_OK;
     out->reason = (uint32_t)rc;
-    out->clock_bound_ns = out->clock_age_ns = -1;
-    if (r->gate.has_record) {
-        out->clock_state = r->gate.record.state;
-        out->clock_proven = r->gate.record.proven;
-        out->clock_bound_ns = r->gate.record.bound_ns;
-        out->clock_age_ns = mono - r->gate.record.sampled_mono_ns;
-        memcpy(out->clock_reference, r->gate.record.reference, sizeof(out->clock_reference));
-    }
+    clockwatch_fill(&r->watch, out);
     out->ledger_sequence = r->ledger->sequence;
     out->num_waiting = (uint32_t)work_num_waiting(r->work);
 }
@@ -183,12 +180,32 @@ static void put_stamped(struct recorder *r, const struct job *job)
         .reply = granted ? wbuf_bytes(&job->reply) : BYTES_NONE,
         .serial = granted ? job->serial : BYTES_NONE,
         .record = granted ? job->sequence : 0,
+        .why = granted ? BYTES_NONE : bytes_str(job->why),
     };
 
     r->facts.num_refused += !granted;
     r->facts.num_rfc3161 += granted && job->stamp.kind == MSG_RFC3161;
     r->facts.num_authenticode += granted && job->stamp.kind == MSG_AUTHENTICODE;
     msg_put_stamped(&job->peer->out, &m);
+}
+
+/* It is in the record before anything is made that it allows. */
+static void put_acknowledged(struct recorder *r, const struct job *job)
+{
+    char why[CLOCKGATE_WHY_MAX];
+    enum rc rc = clockwatch_acknowledge(&r->watch, job->stamp.data, why);
+
+    if (rc == RC_OK) {
+        rc = sync_group(r);
+    }
+    if (rc == RC_OK) {
+        clockwatch_go_back(&r->watch);
+    } else if (rc == RC_LEDGER_WRITE) {
+        issue_halt(r->core, rc);
+    }
+    look(r);
+    msg_put_acknowledged(&job->peer->out,
+                         &(struct msg_acknowledged){.id = job->stamp.id, .rc = rc, .why = bytes_str(why)});
 }
 
 static void put_pong(struct recorder *r, const struct job *job)
@@ -200,8 +217,14 @@ static void put_pong(struct recorder *r, const struct job *job)
 static void (*const put_answer[])(struct recorder *r, const struct job *job) = {
     [JOB_STAMP] = put_stamped,
     [JOB_FACTS] = put_facts,
+    [JOB_ACKNOWLEDGE] = put_acknowledged,
     [JOB_PONG] = put_pong,
 };
+
+static bool is_of_clock(enum rc rc)
+{
+    return rc >= RC_CLOCK_BACKWARDS && rc <= RC_CLOCK_LEAP;
+}
 
 static void reply_all(struct recorder *r, struct job_list *jobs)
 {
@@ -210,6 +233,7 @@ static void reply_all(struct recorder *r, struct job_list *jobs)
             continue;
         }
         put_answer[job->kind](r, job);
+        r->clock_refused |= job->kind == JOB_STAMP && is_of_clock(job->rc);
         touch(r, job->peer);
     }
     flush_touched(r);
@@ -260,6 +284,21 @@ static enum rc sync_group(struct recorder *r)
     return rc;
 }
 
+/* What has changed is in the record before anybody hears of it. Nothing else may wait in the group. */
+static void look(struct recorder *r)
+{
+    const uint64_t before = r->watch.num_events;
+    enum rc rc = clockwatch_look(&r->watch);
+
+    r->clock_refused = false;
+    if (rc == RC_OK && r->watch.num_events > before) {
+        rc = sync_group(r);
+    }
+    if (rc != RC_OK) {
+        issue_halt(r->core, rc);
+    }
+}
+
 static void finish_group(struct recorder *r, struct job_list *group)
 {
     const enum rc rc = sync_group(r);
@@ -304,7 +343,7 @@ static void work_off(struct recorder *r, struct job_list *jobs)
 
 /* ---- the thread ---- */
 
-/* Sleeps until there is work, a blocked peer reads, or its time is over. */
+/* Sleeps until there is work, a blocked peer reads, or it is time to look around. */
 static void wait_for_work(struct recorder *r)
 {
     struct pollfd fds[RECORDER_PEERS_MAX + 1];
@@ -314,7 +353,7 @@ static void wait_for_work(struct recorder *r)
         fds[i] = (struct pollfd){.fd = r->blocked[i]->fd, .events = POLLOUT};
     }
     fds[r->num_blocked] = (struct pollfd){.fd = r->wake_fd, .events = POLLIN};
-    (void)poll(fds, r->num_blocked + 1, r->num_blocked ? BLOCKED_TICK_MS : -1);
+    (void)poll(fds, r->num_blocked + 1, TICK_MS);
     if (fds[r->num_blocked].revents) {
         (void)!read(r->wake_fd, &count, sizeof(count));
     }
@@ -358,6 +397,7 @@ void *recorder_run(void *arg)
     int64_t stop_at = 0;
     bool stopping = false;
 
+    look(r);
     r->facts.last_time = r->ledger->last_time;
     atomic_store(&r->waiting_ns, 0);
     for (;;) {
@@ -372,5 +412,8 @@ void *recorder_run(void *arg)
             wait_for_work(r);
         }
         flush_blocked(r);
+        if (!stop_at && (r->clock_refused || clockwatch_is_due(&r->watch))) {
+            look(r);
+        }
     }
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The last station of a request: everything that waits is appended to the ledger, one sync makes it durable, and only then are the replies
- * written. The signers make the next group meanwhile. One thread; it alone touches the ledger and writes to channels.
+ * written. The signers make the next group meanwhile. One thread; it alone touches the ledger and writes to channels. It looks at the clock
+ * twice a second, and at once when a request was refused for it.
  */
 #ifndef TSA_ISSUER_RECORDER_H
 #define TSA_ISSUER_RECORDER_H
 
-#include "tsa/issuer/issue.h"
-#include "tsa/issuer/ledger.h"
+#include "tsa/issuer/clockwatch.h"
 #include "tsa/issuer/peer.h"
 #include "tsa/issuer/pool.h"
 
@@ -18,7 +18,7 @@ struct recorder {
     struct ledger *ledger;
     struct pool *pool;
     struct work *work; /* to tell how much waits */
-    struct clockgate gate;
+    struct clockwatch watch;
     int wake_fd; /* eventfd */
     /* Since when it has been waiting for the record (its lock, its disk); 0 = it is not. From the start until recorder_run is called, too. */
     _Atomic int64_t waiting_ns;
@@ -30,6 +30,7 @@ struct recorder {
     struct peer *touched[RECORDER_PEERS_MAX]; /* in this round */
     struct peer *blocked[RECORDER_PEERS_MAX]; /* something waits until they read */
     size_t num_touched, num_blocked;
+    bool clock_refused; /* a request was refused for the clock since the last look */
     struct facts facts; /* the counters and what does not change */
 };
 

@@ -32,34 +32,38 @@ struct desk {
     struct issue_core core;
     struct issue_thread thread;
     struct wbuf reply, ledger_body;
-    int64_t real_ns, mono_ns; /* the simulated clock */
+    char why[CLOCKGATE_WHY_MAX];
+    int64_t real_ns, mono_ns; /* the simulated clock: each alone can be set, */
+    int64_t passed_ns;        /* and this is how long both have run since */
     uint64_t epoch;           /* of the last record */
 };
 
 static inline void desk_real(void *arg, struct gentime *out)
 {
     *out = gentime_add_ns((struct gentime){0},
-                          __atomic_load_n(&((struct desk *)arg)->real_ns, __ATOMIC_SEQ_CST));
+                          __atomic_load_n(&((struct desk *)arg)->real_ns, __ATOMIC_SEQ_CST) +
+                              __atomic_load_n(&((struct desk *)arg)->passed_ns, __ATOMIC_SEQ_CST));
 }
 
 static inline int64_t desk_mono(void *arg)
 {
-    return __atomic_load_n(&((struct desk *)arg)->mono_ns, __ATOMIC_SEQ_CST);
+    return __atomic_load_n(&((struct desk *)arg)->mono_ns, __ATOMIC_SEQ_CST) +
+           __atomic_load_n(&((struct desk *)arg)->passed_ns, __ATOMIC_SEQ_CST);
 }
 
 /* A proven record of this moment. */
 static inline void desk_sample(struct desk *d)
 {
-    const int64_t difference = d->real_ns - d->mono_ns;
+    const int64_t difference = d->real_ns - d->mono_ns, mono = desk_mono(d);
 
     d->record = (struct clockpage_record){
         .epoch = ++d->epoch,
-        .sampled_mono_ns = d->mono_ns,
-        .expires_mono_ns = d->mono_ns + CLOCKPAGE_LIFE_NS,
+        .sampled_mono_ns = mono,
+        .expires_mono_ns = mono + CLOCKPAGE_LIFE_NS,
         .real_minus_mono_ns = difference,
         .base_ns = difference,
         .measurement = 1,
-        .measured_mono_ns = d->mono_ns - 7 * DESK_SECOND,
+        .measured_mono_ns = mono - 7 * DESK_SECOND,
         .bound_ns = 1000000,
         .figure_ns = -1,
         .state = CLOCKPAGE_SYNC,
@@ -67,6 +71,11 @@ static inline void desk_sample(struct desk *d)
         .reference = "test",
     };
     clockpage_write(d->page, &d->record);
+}
+
+static inline void desk_pass(struct desk *d, int64_t ns)
+{
+    __atomic_fetch_add(&d->passed_ns, ns, __ATOMIC_SEQ_CST);
 }
 
 /* The private key as PEM in a file of that mode; passphrase may be NULL. */

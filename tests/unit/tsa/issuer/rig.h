@@ -78,7 +78,7 @@ static inline void *rig_sign_on(void *arg)
 
     while (work_take(&station->rig->work, &batch)) {
         for (job = batch.head; job; job = job->next) {
-            job->rc = issue_stamp(&station->thread, &job->stamp, &job->reply, &job->record);
+            job->rc = issue_stamp(&station->thread, &job->stamp, &job->reply, &job->record, job->why);
         }
         recorder_put(&station->rig->recorder, &batch);
     }
@@ -144,9 +144,13 @@ static inline int rig_setup(void **state)
     return 0;
 }
 
+/* With a clock role that goes on. */
 static inline void rig_pass_time(int64_t ns)
 {
-    __atomic_fetch_add(&rig.desk.mono_ns, ns, __ATOMIC_SEQ_CST);
+    for (; ns > 0; ns -= DESK_SECOND) {
+        desk_pass(&rig.desk, ns < DESK_SECOND ? ns : DESK_SECOND);
+        desk_sample(&rig.desk);
+    }
     usleep(1000);
 }
 
@@ -301,7 +305,10 @@ static inline void rig_stamp_some(int fd, uint64_t first, size_t num)
 
 static struct {
     bool ids[4096];
-    size_t num;
+    size_t num; /* tokens */
+    size_t num_events;
+    enum ledger_event events[64];
+    char texts[64][128];
 } recorded;
 
 static inline bool rig_note_record(void *arg, uint64_t at, const struct ledger_record *r)
@@ -310,6 +317,13 @@ static inline bool rig_note_record(void *arg, uint64_t at, const struct ledger_r
 
     (void)arg;
     (void)at;
+    if (r->kind == LEDGER_EVENT) {
+        assert_true(recorded.num_events < 64);
+        (void)snprintf(recorded.texts[recorded.num_events], 128, "%.*s", (int)r->text.len,
+                       (const char *)r->text.data);
+        recorded.events[recorded.num_events++] = r->event;
+        return true;
+    }
     memcpy(&id, r->imprint.data, sizeof(id));
     assert_true(id < 4096);
     recorded.ids[id] = true;

@@ -36,6 +36,10 @@ static void test_unproven(void **state)
         t.record.proven = proofs[i];
         t.record.bound_ns = t.record.measured_mono_ns = -1;
         publish();
+        t.common.lab_time = proofs[i] != CLOCKPAGE_LAB_TIME;
+        assert_int_equal(pass_with(0, MS, &out), RC_CLOCK_UNKNOWN); /* a clock role of another time */
+        assert_int_equal(watch().state, CLOCKPAGE_UNKNOWN);
+        t.common.lab_time = !t.common.lab_time;
         assert_int_equal(pass_with(0, MS, &out), RC_OK);
         assert_int_equal(out.proof, proofs[i]);
         assert_int_equal(out.bound_ns, -1);
@@ -57,6 +61,7 @@ static void test_clock_that_stands_still(void **state)
     struct clockgate_time out;
 
     (void)state;
+    t.common.lab_time = true;
     for (int i = 0; i < 10; i++) {
         sample();
         t.record.proven = CLOCKPAGE_LAB_TIME;

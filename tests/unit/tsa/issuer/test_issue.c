@@ -43,7 +43,7 @@ static struct msg_stamp countersign(void)
 
 static enum rc stamp(const struct msg_stamp *m)
 {
-    return issue_stamp(&desk.thread, m, &desk.reply, &desk.ledger_body);
+    return issue_stamp(&desk.thread, m, &desk.reply, &desk.ledger_body, desk.why);
 }
 
 static void assert_refused(const struct msg_stamp *m, enum rc rc)
@@ -190,7 +190,7 @@ static void test_settings_of_the_unit(void **state)
     assert_int_equal(stamp(&m), RC_OK);
     assert_int_equal(tsp_response_parse(wbuf_bytes(&desk.reply), &response), RC_OK);
     assert_int_equal(token_parse(response.token, DER_STRICT, &token), RC_OK);
-    assert_true(token.info.ordering);
+    assert_false(token.info.ordering); /* whole seconds have no order */
     assert_false(token.info.has_accuracy);
     assert_int_equal(token.info.time.sec, AUTHORITY_NOW + 1);
     assert_int_equal(token.info.time.nsec, 0);
@@ -487,6 +487,7 @@ static void *stamp_many(void *arg)
 {
     struct task *task = arg;
     const struct msg_stamp m = request();
+    char why[CLOCKGATE_WHY_MAX];
     struct wbuf reply, body;
 
     wbuf_init(&reply, ISSUE_REPLY_MAX);
@@ -495,7 +496,7 @@ static void *stamp_many(void *arg)
         struct ledger_record r;
 
         __atomic_fetch_add(&desk.real_ns, 1000, __ATOMIC_SEQ_CST);
-        if (issue_stamp(&task->thread, &m, &reply, &body) != RC_OK ||
+        if (issue_stamp(&task->thread, &m, &reply, &body, why) != RC_OK ||
             ledger_record_get(wbuf_bytes(&body), &r) != RC_OK || r.serial.len > SERIAL_LEN) {
             task->num_failed++;
             continue;
