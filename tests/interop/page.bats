@@ -18,6 +18,14 @@ setup_file() {
         curl -sS --fail -H 'Content-Type: application/timestamp-query' --data-binary "@$BATS_FILE_TMPDIR/q.tsq" -o /dev/null "$URL"
     done
     curl -sS -o /dev/null -H 'Content-Type: text/plain' --data-binary neither "$URL"
+    # The same under lab time, by an authority of its own.
+    (
+        LAB=$BATS_FILE_TMPDIR/elsewhere
+        lab_start --at "$(date -u -d '+2 years' +%Y-%m-%dT%H:%M:%SZ)" || exit 1
+        page show "$URL" "$BATS_FILE_TMPDIR/lab-time"
+        shown=$?
+        lab_stop && [ "$shown" -eq 0 ]
+    ) || { cat "$BATS_FILE_TMPDIR/lab-time/browser.log"; return 1; }
     page show "$URL" "$BATS_FILE_TMPDIR/shown" || { cat "$BATS_FILE_TMPDIR/shown/browser.log"; return 1; }
 }
 
@@ -32,6 +40,11 @@ page() { python3 -B "$BATS_TEST_DIRNAME/page.py" "$@"; }
 @test "the page shows what status.json says" {
     page facts "$BATS_FILE_TMPDIR/shown"
     jq -e '.requests.rfc3161.granted == 3 and .requests.neither.refused == 1 and .ledger.records == 3' "$BATS_FILE_TMPDIR/shown/after.json"
+}
+
+@test "lab time is not to be overlooked, in light and dark, at the top and at the end, and can be read" {
+    page banner "$BATS_FILE_TMPDIR/lab-time"
+    page looks "$BATS_FILE_TMPDIR/lab-time"
 }
 
 @test "headings, table headers and links, for those who do not see it" {

@@ -4,6 +4,7 @@
 usage: page.py show URL FOLDER    drive headless Chromium: pictures in light and dark, on a phone, on paper, and what it tells of the page
        page.py looks FOLDER       light is light, dark is dark, every text stands out, nothing is wider than a phone, nothing else was loaded
        page.py facts FOLDER       the page shows what /status.json said before and after
+       page.py banner FOLDER      lab time is not to be overlooked, in light and dark, on a desk and on a phone, wherever the page is scrolled to
        page.py form FOLDER        headings, tables and links as people who do not see the page need them
 
 The browser is told what to do over its debugging pipe, with scripts disabled. It gets a profile of its own and asks for nothing but the page.
@@ -143,6 +144,10 @@ def show_as(browser, url, folder, name):
     (folder / f"{name}.png").write_bytes(base64.b64decode(picture["data"]))
     picture = browser.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True)
     (folder / f"{name}-whole.png").write_bytes(base64.b64decode(picture["data"]))
+    height = browser.ask("Page.getLayoutMetrics")["cssContentSize"]["height"]
+    browser.ask("Input.synthesizeScrollGesture", x=width // 2, y=200, yDistance=-int(height), speed=100000)
+    picture = browser.ask("Page.captureScreenshot", format="png")
+    (folder / f"{name}-end.png").write_bytes(base64.b64decode(picture["data"]))
     told = {
         "width": width,
         "content": browser.ask("Page.getLayoutMetrics")["cssContentSize"],
@@ -266,6 +271,24 @@ def looks(folder):
     assert pdf.startswith(b"%PDF-") and len(pdf) > 10000, "nothing was printed"
 
 
+BANNER = (255, 212, 0)  # its ground, in light and dark
+
+
+def banner(folder):
+    """A tenth of what is seen first, and of what is seen after scrolling to the end."""
+    for name in ("light-wide", "dark-wide", "light-phone", "dark-phone"):
+        for part in ("", "-end"):
+            rows = pixels(folder / f"{name}{part}.png")
+            share = sum(colour == BANNER for row in rows for colour in row) / sum(len(row) for row in rows)
+            assert share >= 0.05, f"{name}{part}: the banner covers {share:.1%}"
+            above = rows[:len(rows) // 3]
+            assert any(colour == BANNER for row in above for colour in row), f"{name}{part}: it is not at the top"
+            print(f"{name}{part}: the banner covers {share:.1%}")
+    page = Page((folder / "dom.html").read_text())
+    assert page.all("title")[0]["text"].startswith("LAB TIME"), "the title does not tell"
+    assert "not the real time" in page.text("lab-time") and page.text("lab-clock")
+
+
 # ---- facts, form -----------------------------------------------------------------------------------
 class Page(html.parser.HTMLParser):
     """Text by id, and the elements in their order."""
@@ -371,7 +394,7 @@ def form(folder):
 
 def main():
     actions = {"show": lambda: show(sys.argv[2], pathlib.Path(sys.argv[3])), "looks": lambda: looks(pathlib.Path(sys.argv[2])),
-               "facts": lambda: facts(pathlib.Path(sys.argv[2])), "form": lambda: form(pathlib.Path(sys.argv[2]))}
+               "facts": lambda: facts(pathlib.Path(sys.argv[2])), "banner": lambda: banner(pathlib.Path(sys.argv[2])), "form": lambda: form(pathlib.Path(sys.argv[2]))}
     if len(sys.argv) < 3 or sys.argv[1] not in actions:
         sys.exit(__doc__)
     actions[sys.argv[1]]()

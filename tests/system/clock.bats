@@ -51,8 +51,8 @@ clock_load() { python3 -B "$BATS_TEST_DIRNAME/clock_load.py" "$@"; }
 # await_clock EXPRESSION: until it is true of the clock in /status.json.
 await_clock() {
     local tries=300
-    until curl -sS -m 10 "${URL}status.json" 2> /dev/null | jq -e ".clock | $1" > clock.json 2> /dev/null; do
-        [ $((tries -= 1)) -gt 0 ] || { echo "not so: $1"; curl -sS "${URL}status.json"; tail -n 20 "$LAB.log/err"; return 1; }
+    until curl -sS -m 10 "${URL}status.json" 2> /dev/null | jq -e ".clock | $1" > "$BATS_FILE_TMPDIR/clock.json" 2> /dev/null; do
+        [ $((tries -= 1)) -gt 0 ] || { echo "not so: $1"; curl -sS "${URL}status.json"; grep -v msg=request "$LAB.log/err" | tail -n 20; return 1; }
         sleep 0.05
     done
 }

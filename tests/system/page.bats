@@ -130,6 +130,49 @@ logged() {
     [ "$(lab_pid front)" = "$front" ]
 }
 
+@test "what the clock rests on: on the page and in status.json, by the names of tsa status" {
+    curl -sS --fail -o page.html "$URL"
+    grep -F '<td id="clock">good; not proven: the host is trusted</td>' page.html
+    grep -F '<td id="source">system</td>' page.html
+    for id in bound age since; do grep -F "<td id=\"$id\">" page.html; done
+    refute grep -F 'id="lab-time"' page.html
+    curl -sS --fail "${URL}status.json" | jq .clock > there.json
+    "$TSA" status -c "$LAB/tsa.conf" --json | jq .clock > here.json
+    # The other way round there may be more: the file, the servers.
+    jq -e -n --slurpfile there there.json --slurpfile here here.json '($there[0] | keys) - ($here[0] | keys) == []' || { cat there.json here.json; false; }
+    for name in state reason text figure_ns proof proven stratum reference leap leap_at changes ahead_ns; do
+        [ "$(jq -c ".$name" there.json)" = "$(jq -c ".$name" here.json)" ] || { echo "$name"; cat there.json here.json; false; }
+    done
+    jq -e '.state == "sync" and .reason == null and .proof == "trusted" and (.since | type) == "string"' there.json
+}
+
+@test "lab time stands above everything: page, title, status.json, /metrics; the log keeps the machine's" {
+    local main_url=$URL main_pid=$LAB_PID main_lab=$LAB
+    LAB=$BATS_TEST_TMPDIR/elsewhere
+    lab_start --shift +400d
+    curl -sS --fail -D head -o page.html "$URL" && curl -sS --fail -o status.json "${URL}status.json" && curl -sS --fail -o metrics "${URL}metrics"
+    stamp "$URL"
+    grep 'msg=request' "$LAB.log/err" | tail -n 1 > line
+    lab_stop
+    URL=$main_url LAB_PID=$main_pid LAB=$main_lab
+    grep -F '<title>LAB TIME - Timestamp authority</title>' page.html
+    grep -F '<p id="lab-time" class="lab"><strong>Lab time: this is not the real time.</strong> <span id="lab-clock">lab time +400 d</span>' page.html
+    # Before anything else.
+    [ "$(grep -n 'id="lab-time"' page.html | cut -d : -f 1)" -lt "$(grep -n '<h1>' page.html | cut -d : -f 1)" ]
+    jq -e '.clock.proof == "lab-time" and .clock.proven == false and .clock.reference == "lab time +400 d"' status.json
+    grep -x 'tsa_clock_lab_time 1' metrics
+    grep -x 'tsa_clock_proven 0' metrics
+    openssl ts -reply -in r.tsr -text 2> /dev/null > text
+    grep -F 'Policy OID: 2.999.3161.2' text
+    [ "$(date -d "$(sed -n 's/^Time stamp: //p' text)" +%s)" -gt $(($(date +%s) + 399 * 86400)) ]
+    # What concerns the machine is told by its own time.
+    grep -F "time=$(date -u +%Y-)" line
+    [ "$(jq -r .time status.json | cut -c 1-10)" = "$(date -u +%Y-%m-%d)" ] || [ "$(date -u +%H)" = 00 ]
+    grep -i "^date: .* $(date -u +%Y) " head
+    # Days are those of the clock that the units go by.
+    jq -e '.lab_time == "lab time +400 d" and .units[0].certificate.days_left > 3500 and .units[0].certificate.days_left < 3700' status.json
+}
+
 # The last one: what a test starts is unknown to the others, so that it ends the authority here.
 @test "the access log does not depend on the level, and can be switched off" {
     grep 'msg=request' "$LAB.log/err" > lines

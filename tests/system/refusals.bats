@@ -80,9 +80,13 @@ ok='200 application/timestamp-reply'
         [ $((tries -= 1)) -gt 0 ] || { xxd reply.tsr; false; }
         sleep 0.1
     done
+    # The reason, its figure, and when to come again: a record is good for three seconds.
+    refused 0303010002 'the process that watches the clock has stopped reporting: nothing for [0-9.]* s; try again later'
     { printf '30820123060a2b0601040182370302013082011306092a864886f70d010701a082010404820100'; printf '%0512d' 0; } | xxd -r -p | base64 -w 0 > legacy
     run curl -sS -m 15 -i -H 'Content-Type: application/octet-stream' --data-binary @legacy "$URL"
-    [[ "$output" == *" 503 "* && "$output" == *"Retry-After:"* && "$output" == *clock* ]]
+    [[ "$output" == *" 503 "* && "$output" == *"Retry-After: 5"* && "$output" == *"stopped reporting: nothing for "*" s; try again later"* ]]
+    refute grep -i 'connection: close' <<< "$output"
+    grep 'msg=request' "$LAB.log/err" | tail -n 1 | grep -F 'result=clock-stale'
     kill -CONT "$clock"
     tries=100
     until ask "3036 020101 $imprint" > /dev/null && openssl ts -reply -in reply.tsr -text 2> /dev/null | grep -q Granted; do

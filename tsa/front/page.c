@@ -104,7 +104,7 @@ static void put_ends(struct wbuf *w, const struct page *page)
 static void put_state(struct wbuf *w, const struct page *page)
 {
     const enum rc reason = page->reason;
-    char time[GENTIME_TEXT_MAX], sentence[PAGE_SENTENCE_MAX];
+    char sentence[PAGE_SENTENCE_MAX];
 
     wbuf_printf(w, "<h2>State</h2>\n<p id=\"state\" class=\"%s\">%s", reason == RC_OK ? "good" : "bad",
                 reason == RC_OK ? "Ready: timestamps are issued." : "Not ready: ");
@@ -114,8 +114,7 @@ static void put_state(struct wbuf *w, const struct page *page)
         page_put_lab(w);
     }
     wbuf_put_text(w, "<table>\n<tbody>\n");
-    page_put_row(w, "time", page_is_lab_time(page->facts) ? "Time of this machine" : "Time",
-                 page_time_text(page->now, time));
+    page_put_times(w, page);
     if (page->facts) {
         put_issuer(w, page->facts);
     }
@@ -171,11 +170,11 @@ void page_build_html(struct wbuf *out, const struct page *page)
                        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                        "<meta name=\"color-scheme\" content=\"light dark\">\n"
                        "<title>");
-    wbuf_put_text(out, page_is_lab_time(page->facts) ? "LAB TIME - " : "");
+    wbuf_put_text(out, page_lab_time(page) ? "LAB TIME - " : "");
     wbuf_put_text(out, "Timestamp authority</title>\n<style>");
     wbuf_put_text(out, page_style);
     wbuf_put_text(out, "</style>\n</head>\n<body>\n");
-    page_put_lab_time(out, page->facts);
+    page_put_lab_time(out, page);
     wbuf_put_text(out, "<header>\n<h1>Timestamp authority</h1>\n"
                        "<p>RFC 3161 and Authenticode, both on one address.</p>\n</header>\n<main>\n");
     put_state(out, page);

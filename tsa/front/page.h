@@ -4,7 +4,8 @@
  * /readyz. No script; light or dark as the reader's system has it; every value that is not ours is escaped.
  *
  * /status.json is one object; its names are promises:
- *   ready (bool), reason (stable word, "ok" when ready), sentence (text), version, time (ISO 8601 UTC)
+ *   ready (bool), reason (stable word, "ok" when ready), sentence (text), version, time (of the machine, ISO 8601 UTC), lab_time (text or null; where
+ *   there is one, days are counted by it)
  *   clock {state: unknown|sync|warn|stop, reason (stable word), text, figure_ns (of reason): null without one; proof:
  *   trusted|proven|lab-time, proven (bool), bound_ns, age_ns (since it was compared with its reference), stratum: null = not known; reference,
  *   since (time or null), changes (of state, since the issuer started), leap: none|insert|delete|unknown, leap_at (time or null), ahead_ns (of the
@@ -29,10 +30,12 @@ struct page {
     const struct facts *facts; /* NULL: the issuer does not answer */
     enum rc reason;            /* why no tokens are issued */
     struct metrics_sums sums;
-    struct bytes host;  /* as the client sent it; used only when it is a plain host and port */
-    bool is_tls;        /* the page was asked for over TLS: so are its addresses */
-    bool hides_metrics; /* /metrics is answered elsewhere */
-    struct gentime now;
+    struct bytes host;      /* as the client sent it; used only when it is a plain host and port */
+    bool is_tls;            /* the page was asked for over TLS: so are its addresses */
+    bool hides_metrics;     /* /metrics is answered elsewhere */
+    struct gentime now;     /* the clock that the units go by */
+    struct gentime machine; /* the machine's, which is another under lab time */
+    const char *lab_time;   /* which; NULL = there is none, as far as this front knows */
 };
 
 void page_build_html(struct wbuf *out, const struct page *page);
@@ -48,8 +51,8 @@ enum rc page_ready_reason(const struct facts *facts, bool has_issuer);
 #define PAGE_SENTENCE_MAX 200
 const char *page_ready_sentence(const struct facts *facts, enum rc reason, char out[PAGE_SENTENCE_MAX]);
 
-/* page_is_lab_time tells whether the issuer's clock shows another time than the real one. */
-bool page_is_lab_time(const struct facts *facts);
+/* page_lab_time tells which lab time is shown, by this front or by the issuer; NULL = the time is the real one. */
+const char *page_lab_time(const struct page *page);
 
 /* page_host_is_plain: letters, digits, dots and hyphens, or a bracketed IPv6 address; with or without a port. */
 bool page_host_is_plain(struct bytes host);

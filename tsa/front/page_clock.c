@@ -41,22 +41,41 @@ const char *page_ready_sentence(const struct facts *facts, enum rc reason, char 
     return clockwords_sentence(CLOCKPAGE_STOP, reason, figure_of(facts, reason), out);
 }
 
-bool page_is_lab_time(const struct facts *facts)
+const char *page_lab_time(const struct page *page)
 {
-    return facts && facts->clock_proven == CLOCKPAGE_LAB_TIME;
+    const struct facts *facts = page->facts;
+
+    if (page->lab_time) {
+        return page->lab_time;
+    }
+    return facts && facts->clock_proven == CLOCKPAGE_LAB_TIME ? facts->clock_reference : NULL;
 }
 
 /* ---- the banner ------------------------------------------------------------------------------------ */
 
-void page_put_lab_time(struct wbuf *w, const struct facts *facts)
+void page_put_lab_time(struct wbuf *w, const struct page *page)
 {
-    if (page_is_lab_time(facts)) {
+    const char *lab_time = page_lab_time(page);
+
+    if (lab_time) {
         wbuf_put_text(
             w, "<p id=\"lab-time\" class=\"lab\"><strong>Lab time: this is not the real time.</strong> "
                "<span id=\"lab-clock\">");
-        page_put_escaped(w, facts->clock_reference);
+        page_put_escaped(w, lab_time);
         wbuf_put_text(w, "</span>. What is stamped here says nothing about when it was made.</p>\n");
     }
+}
+
+void page_put_times(struct wbuf *w, const struct page *page)
+{
+    char time[GENTIME_TEXT_MAX];
+
+    if (!page_lab_time(page)) {
+        page_put_row(w, "time", "Time", page_time_text(page->machine, time));
+        return;
+    }
+    page_put_row(w, "lab-now", "Lab time", page_time_text(page->now, time));
+    page_put_row(w, "time", "Time of this machine", page_time_text(page->machine, time));
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------ */

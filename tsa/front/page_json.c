@@ -249,7 +249,8 @@ void page_build_json(struct wbuf *out, const struct page *page)
     put_text(out, "reason", rc_word(reason));
     put_text(out, "sentence", page_ready_sentence(page->facts, reason, sentence));
     put_text(out, "version", TSA_VERSION);
-    put_time(out, "time", page->now);
+    put_time(out, "time", page->machine);
+    put_text_or_null(out, "lab_time", page_lab_time(page) ? page_lab_time(page) : "");
     if (page->facts) {
         put_facts(out, page->facts);
     } else {

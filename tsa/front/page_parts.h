@@ -29,8 +29,9 @@ void page_put_end(struct wbuf *w, const char *id, const char *label, struct gent
 /* page_put_lab warns of a unit of the lab authority. */
 void page_put_lab(struct wbuf *w);
 
-/* page_put_lab_time says above all else that the time is not the real one, where that is so; page_put_clock appends the rows of the clock. */
-void page_put_lab_time(struct wbuf *w, const struct facts *facts);
+/* page_put_lab_time says above all else that the time is not the real one, where that is so; page_put_times and page_put_clock append rows. */
+void page_put_lab_time(struct wbuf *w, const struct page *page);
+void page_put_times(struct wbuf *w, const struct page *page);
 void page_put_clock(struct wbuf *w, const struct facts *facts);
 
 void page_put_recipes(struct wbuf *w, const struct page *page);

@@ -44,7 +44,9 @@ static struct page page_of(const struct view_wait *wait, const struct facts *fac
                         .host = bytes_of(wait->host, wait->host_len),
                         .is_tls = wait->is_tls,
                         .hides_metrics = wait->desk->hides_metrics,
-                        .now = now_real()};
+                        .now = now_real(),
+                        .machine = now_machine(),
+                        .lab_time = wait->desk->lab_time[0] ? wait->desk->lab_time : NULL};
 
     metrics_sum(wait->desk->metrics, &page.sums);
     return page;
@@ -212,6 +214,9 @@ void view_init(struct view_desk *desk, const struct unit *units, size_t num_unit
         desk->waits[i].desk = desk;
         desk->waits[i].next = desk->free;
         desk->free = &desk->waits[i];
+    }
+    if (labtime_started()->kind != LABTIME_NONE) {
+        labtime_text(labtime_started(), desk->lab_time);
     }
     wbuf_init(&desk->body, BODY_MAX);
     wbuf_init(&desk->html_fields, FIELDS_MAX);

@@ -11,6 +11,7 @@
 #include "tsa/front/http_route.h"
 #include "tsa/front/issuer_link.h"
 #include "tsa/front/metrics.h"
+#include "tsa/role/labtime.h"
 
 #define VIEW_MAX_WAITING 64
 
@@ -29,6 +30,7 @@ struct view_desk {
     struct download *downloads;
     struct view_wait *waits, *free;
     struct wbuf body, html_fields;
+    char lab_time[LABTIME_TEXT_MAX]; /* empty: the time is the real one */
 };
 
 /* view_init dies when there is no memory (start-up). The other public members are set by the caller. */

@@ -207,7 +207,7 @@ void http_server_bury(struct http_server *server, struct http_phase_member *memb
 
 const char *http_server_date(struct http_server *server)
 {
-    struct gentime now = now_real();
+    const struct gentime now = now_machine();
 
     if (now.sec != server->date_sec) {
         http_reply_date(now, server->date);

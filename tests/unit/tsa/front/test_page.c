@@ -81,6 +81,7 @@ static int unmake(void **state)
 }
 
 static bool has_issuer;
+static const char *lab_time;
 
 static const char *text_of(void (*build)(struct wbuf *, const struct page *), const struct facts *with,
                            const char *host)
@@ -99,7 +100,9 @@ static const char *text_of(void (*build)(struct wbuf *, const struct page *), co
                               .host = bytes_str(host),
                               .is_tls = is_tls,
                               .hides_metrics = hides_metrics,
-                              .now = {1700000000 + 86400 * 90, 7}};
+                              .now = {1700000000 + 86400 * 90, 7},
+                              .machine = {1700000000 + 86400 * (lab_time ? 80 : 90), 7},
+                              .lab_time = lab_time};
 
     wbuf_reset(&out);
     build(&out, &page);
@@ -328,8 +331,20 @@ static void test_lab_time(void **state)
         "<span id=\"lab-clock\">lab time +400 d</span>.");
     assert_has(text, "<td id=\"clock\">good; not proven: lab time</td>");
     assert_has(text, "<th scope=\"row\">Time of this machine</th>");
-    assert_has(text_of(page_build_json, &facts, "a"), "\"proof\":\"lab-time\",\"proven\":false,");
+    text = text_of(page_build_json, &facts, "a");
+    assert_has(text, "\"proof\":\"lab-time\",\"proven\":false,");
+    assert_has(text, "\"lab_time\":\"lab time +400 d\",");
     set_facts();
+    /* The front knows of it too: it is told without an issuer. Days are counted by the clock that the units go by. */
+    lab_time = "lab time <2024>";
+    text = text_of(page_build_html, NULL, "a");
+    assert_has(text, "<span id=\"lab-clock\">lab time &lt;2024&gt;</span>.");
+    assert_has(text, "<td id=\"lab-now\">2024-02-12T22:13:20Z</td>");
+    assert_has(text, "<td id=\"time\">2024-02-02T22:13:20Z</td>");
+    assert_has(text, "<td id=\"certificate\">2024-02-22T22:13:20Z (10 days left): renew it now</td>");
+    assert_has(text_of(page_build_json, NULL, "a"),
+               "\"time\":\"2024-02-02T22:13:20Z\",\"lab_time\":\"lab time <2024>\",");
+    lab_time = NULL;
 }
 
 static void test_host(void **state)
@@ -359,7 +374,7 @@ static void test_json(void **state)
     assert_string_equal(
         text,
         "{\"ready\":true,\"reason\":\"ok\",\"sentence\":\"done\",\"version\":\"" TSA_VERSION
-        "\",\"time\":\"2024-02-12T22:13:20Z\","
+        "\",\"time\":\"2024-02-12T22:13:20Z\",\"lab_time\":null,"
         "\"clock\":{\"state\":\"sync\",\"reason\":null,\"text\":null,\"figure_ns\":null,\"proof\":"
         "\"trusted\","
         "\"proven\":false,\"bound_ns\":1500000,\"age_ns\":null,\"stratum\":null,\"reference\":\"<system>\","
