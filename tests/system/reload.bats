@@ -47,14 +47,14 @@ reload() { "$TSA" reload --wait -c lab/tsa.conf; }
 # refused TEXT...: the reload is refused with these words, and what ran before does so still
 refused() {
     local text before
-    before=$(json '[.generation.number, .generation.since, ([.roles[].pid] | sort)] | tostring')
+    before=$(json '[.generation.number, .generation.since, ([.roles[] | select(.stage == "serving").pid] | sort)] | tostring')
     run reload
     [ "$status" -eq 1 ] || { echo "exit code $status: $output"; return 1; }
     for text in "$@"; do
         [[ "$output" == *"$text"* ]] || { echo "not said: $text"; echo "$output"; return 1; }
     done
     [[ "$output" == *"what runs goes on unchanged"* ]]
-    [ "$(json '[.generation.number, .generation.since, ([.roles[].pid] | sort)] | tostring')" = "$before" ]
+    [ "$(json '[.generation.number, .generation.since, ([.roles[] | select(.stage == "serving").pid] | sort)] | tostring')" = "$before" ]
     [ "$(json .reload.ok)" = false ]
     stamp
 }
