@@ -6,6 +6,7 @@
 
 load ../system/lab
 load driver
+load lines
 
 setup_file() {
     command -v osslsigncode > /dev/null || { skip_file "osslsigncode is not installed (conf/install-deps interop)"; return; }
@@ -13,29 +14,9 @@ setup_file() {
     driver_find || return 0
     export LAB="$BATS_FILE_TMPDIR/a lab's folder"
     lab_start
-    export WORKDIR=$BATS_FILE_TMPDIR/work
-    mkdir "$WORKDIR"
-    cp "$DRIVER" "$WORKDIR/driver.sys"
-    chmod 644 "$WORKDIR/driver.sys"
-    (cd "$WORKDIR" && echo content > data && python3 -m zipfile -c app.jar data)
+    lines_setup
 }
 teardown_file() { lab_stop; }
-
-# lines PATTERN: the printed commands that match
-lines() {
-    sed -n 's/^  \([a-z/(].*\)$/\1/p' "$LAB.log/out" | grep -E "$1"
-}
-
-# type_lines PATTERN AT-LEAST: runs each in order, shows the one that fails
-type_lines() {
-    local line count=0
-    cd "$WORKDIR" || return 1
-    while read -r line; do
-        bash -c "$line" > line.log 2>&1 < /dev/null || { echo "failed: $line"; cat line.log; return 1; }
-        count=$((count + 1))
-    done < <(lines "$1")
-    [ "$count" -ge "$2" ] || { echo "only $count lines match $1"; return 1; }
-}
 
 @test "osslsigncode's lines" { type_lines '^osslsigncode' 5; }
 
