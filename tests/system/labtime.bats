@@ -113,7 +113,7 @@ use() {
     sleep 1.1
     [ "$(time_of "$(post)")" -gt "$(time_of "$reply")" ]
     curl -sS "$URL" > page
-    grep -q 'Lab time: this is not the real time' page
+    grep -q 'id="lab-time"' page
     grep -q 'lab time +400 d' page
     curl -sS "${URL}status.json" > page.json
     grep -q 'lab time +400 d' page.json
