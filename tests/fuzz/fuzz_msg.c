@@ -36,6 +36,15 @@ static void on_stamp(const struct chan_message *m)
     }
 }
 
+/* What goes into an answer or a log. */
+static void assert_printable(struct bytes why, enum rc rc)
+{
+    assert(why.len <= (rc == RC_OK ? 0 : MSG_WHY_MAX));
+    for (size_t i = 0; i < why.len; i++) {
+        assert(why.data[i] >= 0x20 && why.data[i] < 0x7f);
+    }
+}
+
 static void on_stamped(const struct chan_message *m)
 {
     struct msg_stamped stamped;
@@ -43,6 +52,7 @@ static void on_stamped(const struct chan_message *m)
     if (msg_get_stamped(m->body, &stamped) == RC_OK) {
         assert((stamped.rc == RC_OK) == (stamped.reply.len > 0));
         assert(stamped.serial.len <= (stamped.rc == RC_OK ? MSG_SERIAL_MAX : 0));
+        assert_printable(stamped.why, stamped.rc);
         msg_put_stamped(&queue, &stamped);
         assert_written(m);
     }
@@ -69,6 +79,31 @@ static void on_facts(const struct chan_message *m)
     }
 }
 
+static void on_acknowledge(const struct chan_message *m)
+{
+    struct msg_acknowledge acknowledge;
+
+    if (msg_get_acknowledge(m->body, &acknowledge) == RC_OK) {
+        assert(acknowledge.reason.len > 0 && acknowledge.reason.len <= MSG_REASON_MAX);
+        for (size_t i = 0; i < acknowledge.reason.len; i++) {
+            assert(acknowledge.reason.data[i] >= 0x20 && acknowledge.reason.data[i] != 0x7f);
+        }
+        msg_put_acknowledge(&queue, &acknowledge);
+        assert_written(m);
+    }
+}
+
+static void on_acknowledged(const struct chan_message *m)
+{
+    struct msg_acknowledged acknowledged;
+
+    if (msg_get_acknowledged(m->body, &acknowledged) == RC_OK) {
+        assert_printable(acknowledged.why, acknowledged.rc);
+        msg_put_acknowledged(&queue, &acknowledged);
+        assert_written(m);
+    }
+}
+
 static void on_peer(const struct chan_message *m)
 {
     struct msg_units units;
@@ -81,8 +116,13 @@ static void on_peer(const struct chan_message *m)
 }
 
 static void (*const on[])(const struct chan_message *) = {
-    [MSG_STAMP] = on_stamp, [MSG_STAMPED] = on_stamped, [MSG_ASK_FACTS] = on_ask,
-    [MSG_FACTS] = on_facts, [MSG_PEER] = on_peer,
+    [MSG_STAMP] = on_stamp,
+    [MSG_STAMPED] = on_stamped,
+    [MSG_ASK_FACTS] = on_ask,
+    [MSG_FACTS] = on_facts,
+    [MSG_PEER] = on_peer,
+    [MSG_ACKNOWLEDGE] = on_acknowledge,
+    [MSG_ACKNOWLEDGED] = on_acknowledged,
 };
 
 /* A packet built from the input by put: it must come back field by field. */

@@ -151,11 +151,11 @@ static int64_t leap_of(const struct clockpage_record *r, int64_t now)
     const bool announced = r->leap == CLOCKPAGE_LEAP_INSERT || r->leap == CLOCKPAGE_LEAP_DELETE;
     int64_t at;
 
-    if (r->leap_at != 0 && magnitude(now - r->leap_at * SECOND) < DAY / 2) {
-        return r->leap_at * SECOND;
+    if (r->leap_at > 0 && !__builtin_mul_overflow(r->leap_at, SECOND, &at) &&
+        magnitude(minus(now, at)) < DAY / 2) {
+        return at;
     }
-    at = (now + DAY / 2) / DAY * DAY;
-    return announced ? at : 0;
+    return announced ? add(now, DAY / 2) / DAY * DAY : 0;
 }
 
 /* Also where the record is from before it: it proves nothing of the clock behind it. */
@@ -164,7 +164,7 @@ static bool is_near_leap(const struct clockpage_record *r, int64_t now, int64_t 
     const int64_t at = leap_of(r, now);
     const int64_t sampled = add(r->sampled_mono_ns, r->real_minus_mono_ns);
 
-    return at != 0 && ((now >= at - window && now < at + window) || (sampled < at && now >= at));
+    return at != 0 && ((now >= minus(at, window) && now < add(at, window)) || (sampled < at && now >= at));
 }
 
 static void find(struct look *l, enum rc rc, int64_t figure_ns)

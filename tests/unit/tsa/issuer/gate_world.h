@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -22,7 +23,7 @@
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
 #define DAY    (86400 * SECOND)
-#define START  INT64_C(1924992245) /* 2030-12-31T14:44:05Z */
+#define START  INT64_C(1924992245) /* 2031-01-01T00:04:05Z */
 
 static struct {
     int64_t real, mono; /* ns */

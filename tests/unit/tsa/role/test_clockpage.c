@@ -159,13 +159,80 @@ static void test_what_is_no_record(void **state)
     close(fd);
 }
 
+/* ---- servers ---- */
+
+static struct clockpage_servers servers_of(size_t num, int64_t n)
+{
+    struct clockpage_servers servers = {.num = num};
+
+    for (size_t i = 0; i < num; i++) {
+        servers.list[i] = (struct clockpage_server){.address = "time.example.org 192.0.2.1",
+                                                    .state = CLOCKPAGE_SERVER_FALSE,
+                                                    .stratum = 2,
+                                                    .offset_ns = n,
+                                                    .error_ns = n + (int64_t)i,
+                                                    .measured_mono_ns = -1};
+    }
+    return servers;
+}
+
+static void test_servers(void **state)
+{
+    static struct clockpage_servers in, out;
+    struct clockpage_record record = record_of(5), record_out;
+    int fd = new_file();
+    struct clockpage *page = clockpage_open(fd, true);
+
+    (void)state;
+    close(fd);
+    assert_false(clockpage_read_servers(page, &out));
+    for (size_t num = 0; num <= CLOCKPAGE_MAX_SERVERS; num++) {
+        in = servers_of(num, -(int64_t)num);
+        clockpage_write_servers(page, &in);
+        assert_true(clockpage_read_servers(page, &out));
+        assert_memory_equal(&in, &out, sizeof(in));
+    }
+    assert_false(clockpage_read(page, &record_out)); /* they are no record, */
+    clockpage_write(page, &record);
+    assert_true(clockpage_read(page, &record_out) && record_out.bound_ns == 5);
+    assert_true(clockpage_read_servers(page, &out)); /* nor in its way */
+    assert_memory_equal(&in, &out, sizeof(in));
+    clockpage_close(page);
+}
+
+static void test_what_are_no_servers(void **state)
+{
+    static struct clockpage_servers bad, out;
+    int fd = new_file();
+    struct clockpage *page = clockpage_open(fd, true);
+
+    (void)state;
+    close(fd);
+    for (int i = 0; i < 3; i++) {
+        bad = servers_of(CLOCKPAGE_MAX_SERVERS, 1);
+        if (i == 0) {
+            bad.num++;
+        } else if (i == 1) {
+            bad.list[CLOCKPAGE_MAX_SERVERS - 1].state = CLOCKPAGE_SERVER_UNFIT + 1;
+        } else {
+            memset(bad.list[3].address, 'x', sizeof(bad.list[3].address));
+        }
+        clockpage_write_servers(page, &bad);
+        assert_false(clockpage_read_servers(page, &out));
+    }
+    bad = servers_of(1, 1);
+    memset(bad.list[1].address, 'x', sizeof(bad.list[1].address)); /* behind the last one: nobody looks */
+    clockpage_write_servers(page, &bad);
+    assert_true(clockpage_read_servers(page, &out));
+    clockpage_close(page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write_and_read),
-        cmocka_unit_test(test_no_half_record),
-        cmocka_unit_test(test_dead_writer),
-        cmocka_unit_test(test_what_is_no_record),
+        cmocka_unit_test(test_write_and_read), cmocka_unit_test(test_no_half_record),
+        cmocka_unit_test(test_dead_writer),    cmocka_unit_test(test_what_is_no_record),
+        cmocka_unit_test(test_servers),        cmocka_unit_test(test_what_are_no_servers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -194,8 +194,8 @@ static void test_stamped(void **state)
         size_t len;
         enum rc expected;
     } cases[] = {
-        {RC_OK, 1000, RC_OK},           {RC_OK, 0, RC_MSG_MALFORMED},
-        {RC_CLOCK_UNTRUSTED, 0, RC_OK}, {RC_CLOCK_UNTRUSTED, 1, RC_MSG_MALFORMED},
+        {RC_OK, 1000, RC_OK},          {RC_OK, 0, RC_MSG_MALFORMED},
+        {RC_CLOCK_STALE, 0, RC_OK},    {RC_CLOCK_STALE, 1, RC_MSG_MALFORMED},
         {RC_NUM, 0, RC_MSG_MALFORMED},
     };
     struct msg_stamped in, out;
@@ -218,6 +218,111 @@ static void test_stamped(void **state)
         }
         chan_out_clear(&queue);
     }
+}
+
+/* A sentence goes with a refusal alone, and into answers and logs: printable ASCII, one line. */
+static void test_why(void **state)
+{
+    static const struct {
+        enum rc rc;
+        const char *why;
+        enum rc expected;
+    } cases[] = {
+        {RC_CLOCK_STEPPED, "it was set by +50 ms", RC_OK},
+        {RC_CLOCK_STEPPED, "", RC_OK},
+        {RC_CLOCK_STEPPED, " ~", RC_OK},
+        {RC_CLOCK_STEPPED, "a\nb", RC_MSG_MALFORMED},
+        {RC_CLOCK_STEPPED, "\x7f", RC_MSG_MALFORMED},
+        {RC_CLOCK_STEPPED, "\xc3\xa9", RC_MSG_MALFORMED},
+        {RC_OK, "a", RC_MSG_MALFORMED},
+    };
+    static char longest[MSG_WHY_MAX + 1];
+
+    (void)state;
+    memset(longest, 'x', sizeof(longest));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]) + 2; i++) {
+        const bool is_long = i >= sizeof(cases) / sizeof(cases[0]);
+        const size_t excess = i - sizeof(cases) / sizeof(cases[0]);
+        const enum rc rc = is_long ? RC_CLOCK_LEAP : cases[i].rc;
+        const struct bytes why = is_long ? bytes_of(longest, MSG_WHY_MAX + excess) : bytes_str(cases[i].why);
+        const enum rc expected = is_long ? (excess ? RC_MSG_MALFORMED : RC_OK) : cases[i].expected;
+        struct msg_acknowledged acknowledged;
+        struct msg_stamped stamped;
+        struct chan_out queue;
+
+        chan_out_init(&queue, 4096);
+        msg_put_stamped(&queue,
+                        &(struct msg_stamped){
+                            .id = 1, .rc = rc, .reply = bytes_of(data, rc == RC_OK ? 5 : 0), .why = why});
+        assert_int_equal(
+            msg_get_stamped(bytes_of(queue.queue.data + FRAME, queue.queue.len - FRAME), &stamped), expected);
+        assert_true(expected != RC_OK || bytes_equal(stamped.why, why));
+        chan_out_clear(&queue);
+        chan_out_init(&queue, 4096);
+        msg_put_acknowledged(&queue, &(struct msg_acknowledged){.id = 2, .rc = rc, .why = why});
+        assert_int_equal(
+            msg_get_acknowledged(bytes_of(queue.queue.data + FRAME, queue.queue.len - FRAME), &acknowledged),
+            expected);
+        assert_true(expected != RC_OK ||
+                    (acknowledged.id == 2 && acknowledged.rc == rc && bytes_equal(acknowledged.why, why)));
+        chan_out_clear(&queue);
+    }
+}
+
+static void test_acknowledge(void **state)
+{
+    static const struct {
+        const char *reason;
+        size_t len;
+        enum rc expected;
+    } cases[] = {
+        {"the battery was changed", 23, RC_OK},
+        {"Zeit \xc3\xbc", 7, RC_OK},
+        {"", 0, RC_MSG_MALFORMED},
+        {"two\nlines", 9, RC_MSG_MALFORMED},
+        {"\x7f", 1, RC_MSG_MALFORMED},
+        {"a\0b", 3, RC_MSG_MALFORMED},
+        {NULL, MSG_REASON_MAX, RC_OK},
+        {NULL, MSG_REASON_MAX + 1, RC_MSG_MALFORMED},
+    };
+    static char longest[MSG_REASON_MAX + 1];
+
+    (void)state;
+    memset(longest, 'x', sizeof(longest));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct msg_acknowledge in = {
+            .id = 99, .reason = bytes_of(cases[i].reason ? cases[i].reason : longest, cases[i].len)};
+        struct msg_acknowledge out;
+        struct chan_out queue;
+        struct bytes body;
+
+        chan_out_init(&queue, 4096);
+        msg_put_acknowledge(&queue, &in);
+        body = bytes_of(queue.queue.data + FRAME, queue.queue.len - FRAME);
+        assert_int_equal(msg_get_acknowledge(body, &out), cases[i].expected);
+        assert_true(cases[i].expected != RC_OK || (out.id == 99 && bytes_equal(out.reason, in.reason)));
+        assert_int_equal(msg_get_acknowledge(bytes_of(body.data, 7), &out), RC_MSG_MALFORMED);
+        chan_out_clear(&queue);
+    }
+}
+
+static void test_acknowledged_cut_or_lengthened(void **state)
+{
+    struct msg_acknowledged out;
+    struct chan_out queue;
+    struct bytes body;
+
+    (void)state;
+    chan_out_init(&queue, 4096);
+    msg_put_acknowledged(&queue,
+                         &(struct msg_acknowledged){.id = 2, .rc = RC_CLOCK_STALE, .why = bytes_str("no")});
+    wbuf_put_u8(&queue.queue, 'x');
+    body = bytes_of(queue.queue.data + FRAME, queue.queue.len - FRAME);
+    for (size_t len = 0; len <= body.len; len++) {
+        assert_int_equal(msg_get_acknowledged(bytes_of(body.data, len), &out),
+                         len == body.len - 1 ? RC_OK : RC_MSG_MALFORMED);
+    }
+    chan_out_clear(&queue);
 }
 
 static enum rc facts_through(const struct msg_facts *in, struct msg_facts *out)
@@ -260,6 +365,20 @@ static void test_facts(void **state)
     memset(in.facts.clock_reference, 'x', sizeof(in.facts.clock_reference)); /* no end */
     assert_int_equal(facts_through(&in, &out), RC_MSG_MALFORMED);
     in.facts.clock_reference[31] = 0;
+    assert_int_equal(facts_through(&in, &out), RC_OK);
+    in.facts.clock_reason = RC_NUM;
+    assert_int_equal(facts_through(&in, &out), RC_MSG_MALFORMED);
+    in.facts.clock_reason = RC_CLOCK_STEPPED;
+    in.facts.clock_proven = CLOCKPAGE_LAB_TIME + 1;
+    assert_int_equal(facts_through(&in, &out), RC_MSG_MALFORMED);
+    in.facts.clock_proven = CLOCKPAGE_LAB_TIME;
+    in.facts.clock_leap = CLOCKPAGE_LEAP_UNKNOWN + 1;
+    assert_int_equal(facts_through(&in, &out), RC_MSG_MALFORMED);
+    in.facts.clock_leap = CLOCKPAGE_LEAP_UNKNOWN;
+    in.facts.clock_since.nsec = 1000000000;
+    assert_int_equal(facts_through(&in, &out), RC_MSG_MALFORMED);
+    in.facts.clock_since.nsec = 0;
+    in.facts.clock_figure_ns = INT64_MIN;
     assert_int_equal(facts_through(&in, &out), RC_OK);
 }
 
@@ -414,6 +533,9 @@ int main(void)
         cmocka_unit_test(test_authenticode),
         cmocka_unit_test(test_bodies_cut_or_lengthened),
         cmocka_unit_test(test_stamped),
+        cmocka_unit_test(test_why),
+        cmocka_unit_test(test_acknowledge),
+        cmocka_unit_test(test_acknowledged_cut_or_lengthened),
         cmocka_unit_test(test_serial),
         cmocka_unit_test(test_units),
         cmocka_unit_test(test_bad_units),
