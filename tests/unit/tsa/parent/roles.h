@@ -2,7 +2,7 @@
 /*
  * Roles for tests of the parent: the test's own program as each of them. What a role does stands in its configuration ("front exits", "clock dies",
  * "issuer mute"; "service": a clock service watches the clock). A front that has got a channel says so to the issuer, which tells the parent: so that the way front -> issuer -> parent is
- * shown to work. The issuer takes the record as a real one does: it is loaded, waits for the lock, and is ready.
+ * shown to work. A trial is always good. The issuer takes the record as a real one does: it is loaded, waits for the lock, and is ready.
  */
 #ifndef TESTS_UNIT_TSA_PARENT_ROLES_H
 #define TESTS_UNIT_TSA_PARENT_ROLES_H
@@ -34,7 +34,7 @@
 /* ---- the roles ---- */
 
 struct child {
-    char text[200]; /* of the configuration */
+    char text[4000]; /* of the configuration */
     const char *role;
     int fds[MAX_PEERS]; /* the parent's channel first, then of peers */
     size_t num;
@@ -193,6 +193,20 @@ static void begin(struct child *child, struct inherit *in)
     }
 }
 
+/* It knows all names, or the first two, or hangs. */
+static int resolve_main(const struct child *child, int answer)
+{
+    if (is_told(child, "hangs")) {
+        (void)pause();
+    }
+    for (int i = 0; i < SETTINGS_MAX_SERVERS; i++) {
+        const char *line = i < 2 || !is_told(child, "fails") ? "192.0.2.9:1123\n\n" : "-\nno such name\n";
+
+        (void)!write(answer, line, strlen(line));
+    }
+    return 0;
+}
+
 static int child_main(int argc, char **argv)
 {
     static struct child child;
@@ -208,6 +222,12 @@ static int child_main(int argc, char **argv)
     child.role = in.role;
     if (is_told(&child, "exits")) {
         return 78;
+    }
+    if (strcmp(child.role, "trial") == 0) {
+        return 0;
+    }
+    if (strcmp(child.role, "resolve") == 0) {
+        return resolve_main(&child, inherit_take(&in, "answer"));
     }
     begin(&child, &in);
     if (is_told(&child, "sleeps")) {
