@@ -2,7 +2,7 @@
 """Requests at a steady rate while the clock's source is led through everything that it can say, and every single reply judged.
 
 usage: clock_load.py phases URL STATE RESULTS ACCURACY   lead a fake chronyd (by its file STATE) through the phases below; ACCURACY in seconds
-       clock_load.py load URL RESULTS SECONDS            ask for so long, judge nothing
+       clock_load.py load URL RESULTS SECONDS            ask for so long, or until SIGTERM; judge nothing
        clock_load.py span RESULTS                        of those: tokens, refusals, seconds from the first refusal to the last, its reason
 
 Half of the requests are RFC 3161, half Authenticode. RESULTS gets one JSON object for each reply: when it was sent and got, what it was. A token is
@@ -16,6 +16,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import sys
 import threading
 import time
@@ -25,7 +26,7 @@ import urllib.request
 RATE = 200  # requests a second
 CLIENTS = 10
 PATIENCE = 40  # seconds for the authority to come into a state
-HOLD = 0.7  # seconds in a state, once it has come
+HOLD = 0.4  # seconds in a state, once it has come
 SLACK = 0.002  # seconds: the client's clock and the server's are one, read at other moments
 
 SHA256 = bytes.fromhex("300d06096086480165030402010500")
@@ -291,8 +292,10 @@ def run_phases(url, state, results, accuracy):
 
 
 def run_load(url, results, seconds):
+    over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
     load = Load(url)
-    time.sleep(seconds)
+    over.wait(seconds)
     write_results(results, load.stop())
 
 

@@ -156,7 +156,7 @@ logged() {
     lab_stop
     URL=$main_url LAB_PID=$main_pid LAB=$main_lab
     grep -F '<title>LAB TIME - Timestamp authority</title>' page.html
-    grep -F '<p id="lab-time" class="lab"><strong>Lab time: this is not the real time.</strong> <span id="lab-clock">lab time +400 d</span>' page.html
+    grep -F '<p id="lab-time" class="lab"><strong>This is not the real time.</strong> This authority shows <span id="lab-clock">lab time +400 d</span>' page.html
     # Before anything else.
     [ "$(grep -n 'id="lab-time"' page.html | cut -d : -f 1)" -lt "$(grep -n '<h1>' page.html | cut -d : -f 1)" ]
     jq -e '.clock.proof == "lab-time" and .clock.proven == false and .clock.reference == "lab time +400 d"' status.json

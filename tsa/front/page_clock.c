@@ -58,11 +58,10 @@ void page_put_lab_time(struct wbuf *w, const struct page *page)
     const char *lab_time = page_lab_time(page);
 
     if (lab_time) {
-        wbuf_put_text(
-            w, "<p id=\"lab-time\" class=\"lab\"><strong>Lab time: this is not the real time.</strong> "
-               "<span id=\"lab-clock\">");
+        wbuf_put_text(w, "<p id=\"lab-time\" class=\"lab\"><strong>This is not the real time.</strong> "
+                         "This authority shows <span id=\"lab-clock\">");
         page_put_escaped(w, lab_time);
-        wbuf_put_text(w, "</span>. What is stamped here says nothing about when it was made.</p>\n");
+        wbuf_put_text(w, "</span>; what it stamps says nothing about when that was made.</p>\n");
     }
 }
 

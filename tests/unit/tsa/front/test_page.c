@@ -325,10 +325,8 @@ static void test_lab_time(void **state)
     snprintf(facts.clock_reference, sizeof facts.clock_reference, "lab time +400 d");
     text = text_of(page_build_html, &facts, "a");
     assert_has(text, "<title>LAB TIME - Timestamp authority</title>");
-    assert_has(
-        text,
-        "<body>\n<p id=\"lab-time\" class=\"lab\"><strong>Lab time: this is not the real time.</strong> "
-        "<span id=\"lab-clock\">lab time +400 d</span>.");
+    assert_has(text, "<body>\n<p id=\"lab-time\" class=\"lab\"><strong>This is not the real time.</strong> "
+                     "This authority shows <span id=\"lab-clock\">lab time +400 d</span>;");
     assert_has(text, "<td id=\"clock\">good; not proven: lab time</td>");
     assert_has(text, "<th scope=\"row\">Time of this machine</th>");
     text = text_of(page_build_json, &facts, "a");
@@ -338,7 +336,7 @@ static void test_lab_time(void **state)
     /* The front knows of it too: it is told without an issuer. Days are counted by the clock that the units go by. */
     lab_time = "lab time <2024>";
     text = text_of(page_build_html, NULL, "a");
-    assert_has(text, "<span id=\"lab-clock\">lab time &lt;2024&gt;</span>.");
+    assert_has(text, "<span id=\"lab-clock\">lab time &lt;2024&gt;</span>;");
     assert_has(text, "<td id=\"lab-now\">2024-02-12T22:13:20Z</td>");
     assert_has(text, "<td id=\"time\">2024-02-02T22:13:20Z</td>");
     assert_has(text, "<td id=\"certificate\">2024-02-22T22:13:20Z (10 days left): renew it now</td>");
