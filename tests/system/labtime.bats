@@ -522,3 +522,12 @@ by_hand() {
     [ "$status" -eq 78 ]
     says "no root is named"
 }
+
+# ---- the machine's clock, set back ----
+
+@test "no lab is made on a machine whose clock was set back" {
+    run faketime '2014-06-01 00:00:00' "$TSA" lab --dir new --listen 127.0.0.1:0
+    [ "$status" -eq 78 ]
+    says "this machine's clock shows 2014-"
+    [ ! -e new ]
+}

@@ -178,7 +178,7 @@ static enum rc on_sign(void *arg, struct bytes digest, struct wbuf *out)
 
 static struct gentime end_of(const struct unit *unit, enum rc rc)
 {
-    return rc == RC_CERT_NOT_YET_VALID ? unit->cert.not_before
+    return rc == RC_CERT_NOT_YET_VALID ? unit->key_begin
            : rc == RC_CERT_EXPIRED     ? unit->cert.not_after
                                        : unit->key_end;
 }

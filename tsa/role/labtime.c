@@ -178,17 +178,17 @@ struct window {
     const char *until_what;
 };
 
-static void narrow_to_key(const struct cert *cert, struct window *out)
+/* With its usage period, and the months that the unit lets it be used. */
+static void narrow_to_key(const struct unit *unit, struct window *out)
 {
-    struct gentime begin, end;
-
-    if (certext_key_usage_begin(cert, &begin) && gentime_compare(begin, out->from) > 0) {
-        out->from = begin;
-        out->from_name = cert->subject;
+    if (gentime_compare(unit->key_begin, out->from) > 0) {
+        out->from = unit->key_begin;
+        out->from_name = unit->cert.subject;
     }
-    if (certext_key_usage_end(cert, &end) && gentime_compare(end, out->until) < 0) {
-        out->until = end;
-        out->until_what = "private key usage period";
+    if (gentime_compare(unit->key_end, out->until) < 0) {
+        out->until = unit->key_end;
+        out->until_name = unit->cert.subject;
+        out->until_what = "use of the private key";
     }
 }
 
@@ -209,9 +209,6 @@ static enum rc find_window(const struct bytes *certs, size_t num, struct window 
             out->until = cert.not_after;
             out->until_name = cert.subject;
             out->until_what = "certificate";
-        }
-        if (i == 0) {
-            narrow_to_key(&cert, out);
         }
     }
     return RC_OK;
@@ -277,6 +274,7 @@ enum rc labtime_fence(const struct labtime *time, const struct unit *unit, char 
             name);
         return RC_LAB_TIME_CHAIN;
     }
+    narrow_to_key(unit, &window);
     return check_window(time, name, &window, out_why);
 }
 

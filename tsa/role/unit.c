@@ -10,6 +10,7 @@
 
 #include "certs/certext.h"
 #include "certs/certfile.h"
+#include "tsa/base/now.h"
 #include "tsa/role/chan.h"
 
 #define NUM_CHAIN_MAX       (sizeof(((struct unit *)0)->chain) / sizeof(struct bytes))
@@ -140,6 +141,7 @@ static enum rc fill(struct unit *unit, struct certfile *chain, struct bytes root
     }
     unit->root = keep(unit, root);
     unit->accuracy = tsp_accuracy_of_ns(unit->settings->accuracy);
+    unit->key_begin = unit_key_begin(unit);
     unit->key_end = unit_key_end(unit);
     unit->is_lab = certext_has_policy(&unit->cert, OID_LAB_POLICY);
     if (unit->settings->tsa_name) {
@@ -215,10 +217,24 @@ struct gentime unit_key_end(const struct unit *unit)
     return end;
 }
 
+/* Whatever a certificate allows: a clock that shows less than this program's own year is set back, to backdate or because its battery is empty. */
+struct gentime unit_key_begin(const struct unit *unit)
+{
+    struct gentime begin = unit->cert.not_before, period;
+
+    if (certext_key_usage_begin(&unit->cert, &period) && gentime_compare(period, begin) > 0) {
+        begin = period;
+    }
+    return begin.sec < NOW_PROGRAM_BORN ? (struct gentime){.sec = NOW_PROGRAM_BORN} : begin;
+}
+
 enum rc unit_check_time(const struct unit *unit, struct gentime t)
 {
     const enum rc rc = cert_check_time(&unit->cert, t);
 
+    if (rc == RC_OK && gentime_compare(t, unit->key_begin) < 0) {
+        return RC_CERT_NOT_YET_VALID;
+    }
     return rc == RC_OK && gentime_compare(t, unit->key_end) > 0 ? RC_KEY_USE_OVER : rc;
 }
 

@@ -25,9 +25,9 @@ struct unit {
     size_t num_policies;
     struct bytes tsa_name; /* GeneralName with tag; empty unless the unit names itself */
     struct tsp_accuracy accuracy;
-    struct gentime key_end; /* unit_key_end */
-    bool is_lab;            /* the lab authority's policy stands in the certificate */
-    bool lab_time;          /* it works under fenced lab time: what it makes says so */
+    struct gentime key_begin, key_end; /* unit_key_begin, unit_key_end */
+    bool is_lab;                       /* the lab authority's policy stands in the certificate */
+    bool lab_time;                     /* it works under fenced lab time: what it makes says so */
 };
 
 /* unit_init prepares from settings and the texts of chain and root files (root may be empty). RC_CERT_*,
@@ -39,6 +39,9 @@ void unit_clear(struct unit *unit);
 /* unit_key_end tells until when the key may sign, the earliest of: the end of privateKeyUsagePeriod where the certificate has one, the end of key_months
  * after notBefore where the unit has that, the certificate's end. */
 struct gentime unit_key_end(const struct unit *unit);
+
+/* unit_key_begin tells from when, the latest of: the certificate's beginning, that of privateKeyUsagePeriod where it has one, this program's own year. */
+struct gentime unit_key_begin(const struct unit *unit);
 
 /* unit_check_time tells whether the key may sign a token of time t. RC_CERT_NOT_YET_VALID, RC_CERT_EXPIRED, RC_KEY_USE_OVER. */
 enum rc unit_check_time(const struct unit *unit, struct gentime t) MUST_CHECK;

@@ -10,6 +10,7 @@
 
 #include "certs/certfile.h"
 #include "tests/unit/tsa/wire/mint.h"
+#include "tsa/base/now.h"
 #include "tsa/role/unit.h"
 
 static const char *const ca_ext[] = {"basicConstraints", "critical,CA:TRUE", "keyUsage",
@@ -192,6 +193,35 @@ static void test_check_time(void **state)
     mint_free(&good);
 }
 
+/* A certificate of former years, whose key may have leaked: with this program it signs nothing as of then. */
+static void test_no_key_signs_as_of_years_before_this_program(void **state)
+{
+    static const char *const texts[] = {
+        NULL, "DER:3011800f32303237303130313030303030305a" /* notBefore 2027-01-01 */};
+    static const int64_t begins[] = {NOW_PROGRAM_BORN, 1798761600};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const char *const extensions[] = {"extendedKeyUsage", "critical,timeStamping",
+                                          texts[i] ? "2.5.29.16" : NULL, texts[i], NULL};
+        struct mint old = mint(&(struct mint_spec){.cn = "Old",
+                                                   .issuer = &t.ca,
+                                                   .serial = 14,
+                                                   .from = 1104537600 /* 2005 */,
+                                                   .until = 2000000000,
+                                                   .extensions = extensions});
+
+        assert_int_equal(init_with(&old, &t.ca, NULL), RC_OK);
+        assert_int_equal(unit_key_begin(&t.unit).sec, begins[i]);
+        assert_int_equal(unit_check_time(&t.unit, (struct gentime){.sec = begins[i]}), RC_OK);
+        assert_int_equal(unit_check_time(&t.unit, (struct gentime){begins[i] - 1, 999999999}),
+                         RC_CERT_NOT_YET_VALID);
+        assert_int_equal(unit_check_time(&t.unit, (struct gentime){.sec = 1401580800}),
+                         RC_CERT_NOT_YET_VALID);
+        mint_free(&old);
+    }
+}
+
 static void test_certificates_that_may_not(void **state)
 {
     static const struct {
@@ -354,6 +384,7 @@ int main(void)
         TEST(test_key_end),
         TEST(test_key_months),
         TEST(test_check_time),
+        TEST(test_no_key_signs_as_of_years_before_this_program),
         TEST(test_certificates_that_may_not),
         TEST(test_files_that_are_no_chain),
         TEST(test_accepts),
