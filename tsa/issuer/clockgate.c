@@ -404,11 +404,21 @@ static int64_t unit_of(unsigned digits)
     return unit;
 }
 
+/* The genTime as it would stand in the token. */
+static enum rc check_time(const struct clockgate_claim *claim, struct clockgate_time *out)
+{
+    if (!carries(claim, out)) {
+        return refuse(out, RC_CLOCK_BOUND, error_of(out));
+    }
+    return claim->unit ? unit_check_time(claim->unit, out->time) : RC_OK;
+}
+
 /* The next genTime that this unit has not written yet. */
 static enum rc take_turn(const struct clockgate_claim *claim, struct clockgate_time *out)
 {
     const int64_t unit = unit_of(claim->time_digits), now = ns_of(out->now), rounded = ns_of(out->time);
     int64_t last = atomic_load(&claim->order->last_ns), next;
+    enum rc rc;
 
     do {
         next = rounded > last ? rounded : (last / unit + 1) * unit;
@@ -416,8 +426,9 @@ static enum rc take_turn(const struct clockgate_claim *claim, struct clockgate_t
             return refuse(out, RC_OVERLOADED, next - now);
         }
         out->time = time_of(next);
-        if (!carries(claim, out)) {
-            return refuse(out, RC_CLOCK_BOUND, error_of(out));
+        rc = check_time(claim, out);
+        if (rc != RC_OK) {
+            return rc;
         }
     } while (!atomic_compare_exchange_weak(&claim->order->last_ns, &last, next));
     return RC_OK;
@@ -426,10 +437,7 @@ static enum rc take_turn(const struct clockgate_claim *claim, struct clockgate_t
 static enum rc write_time(const struct clockgate_claim *claim, struct clockgate_time *out)
 {
     out->time = gentime_round(out->now, claim->time_digits);
-    if (claim->order) {
-        return take_turn(claim, out);
-    }
-    return carries(claim, out) ? RC_OK : refuse(out, RC_CLOCK_BOUND, error_of(out));
+    return claim->order ? take_turn(claim, out) : check_time(claim, out);
 }
 
 enum rc clockgate_pass(struct clockgate *gate, const struct clockgate_claim *claim,

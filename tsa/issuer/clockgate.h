@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #include "tsa/role/clockpage.h"
+#include "tsa/role/unit.h"
 
 #define CLOCKGATE_NUM_GOOD 3 /* records, before a stop is left */
 
@@ -65,6 +66,7 @@ struct clockgate_claim {
     int64_t accuracy_ns;           /* that it declares; 0 = none */
     int64_t rounding_ns;           /* allowed beside it, where its form has no finer time */
     struct clockgate_order *order; /* each genTime after the one before; NULL = they need not be */
+    const struct unit *unit;       /* whose key must be allowed to sign at genTime; NULL = none */
 };
 
 struct clockgate_time {
@@ -81,7 +83,8 @@ struct clockgate_time {
 
 /*
  * clockgate_pass reads the clock and judges. out is filled in any case. Stops everything until it is over: RC_CLOCK_UNKNOWN, _STALE, _STEPPED,
- * and what the clock role's record says. Refuses this one: RC_CLOCK_BACKWARDS, _LEAP, _BOUND; RC_OVERLOADED (order).
+ * and what the clock role's record says. Refuses this one, and leaves no trace of it: RC_CLOCK_BACKWARDS, _LEAP, _BOUND; RC_OVERLOADED (order); the
+ * reasons of unit_check_time.
  */
 enum rc clockgate_pass(struct clockgate *gate, const struct clockgate_claim *claim,
                        struct clockgate_time *out) MUST_CHECK;

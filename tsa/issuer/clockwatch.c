@@ -268,24 +268,21 @@ static enum rc decline(const struct clockgate_state *s, char why[CLOCKGATE_WHY_M
 
 enum rc clockwatch_acknowledge(struct clockwatch *w, struct bytes reason, char why[CLOCKGATE_WHY_MAX])
 {
-    enum rc rc;
-
     why[0] = 0;
     clockgate_watch(&w->gate, &w->state);
     if (w->state.reason != RC_CLOCK_BACKWARDS) {
         return decline(&w->state, why);
     }
     w->acknowledged = w->state.time.now;
-    rc = append_acknowledgement(w, reason);
-    if (rc == RC_OK) {
-        log_warning(
-            "clock: it is acknowledged that it was set back by as much as its last token lies ahead: %.*s",
-            (int)reason.len, (const char *)reason.data);
-    }
-    return rc;
+    w->back_ns = w->state.ahead_ns;
+    return append_acknowledgement(w, reason);
 }
 
-void clockwatch_go_back(struct clockwatch *w)
+void clockwatch_go_back(struct clockwatch *w, struct bytes reason)
 {
+    char ahead[CLOCKWORDS_MAX];
+
     issue_go_back(w->core, w->acknowledged);
+    log_warning("clock: it is acknowledged that the last token lies %s ahead of it: %.*s",
+                clockwords_duration(w->back_ns, ahead), (int)reason.len, (const char *)reason.data);
 }

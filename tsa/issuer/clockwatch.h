@@ -17,10 +17,11 @@ struct clockwatch {
     struct clockgate gate;
     struct clockgate_state state;
     struct gentime since;        /* of the state; sec 0 = it is not known yet */
-    struct gentime acknowledged; /* the clock's reading then */
-    uint32_t num_changes;        /* since the state was first known */
-    int64_t looked_ns;           /* CLOCK_MONOTONIC; 0 = not yet */
-    uint64_t num_events;         /* appended */
+    struct gentime acknowledged; /* the clock's reading then, and how far the last token lay ahead */
+    int64_t back_ns;
+    uint32_t num_changes; /* since the state was first known */
+    int64_t looked_ns;    /* CLOCK_MONOTONIC; 0 = not yet */
+    uint64_t num_events;  /* appended */
     enum rc units[SETTINGS_MAX_UNITS];
 };
 
@@ -43,6 +44,6 @@ void clockwatch_fill(const struct clockwatch *watch, struct facts *out);
  * trusted either; both with why. RC_LEDGER_WRITE. After the sync, clockwatch_go_back lets tokens be made again. */
 enum rc clockwatch_acknowledge(struct clockwatch *watch, struct bytes reason,
                                char why[CLOCKGATE_WHY_MAX]) MUST_CHECK;
-void clockwatch_go_back(struct clockwatch *watch);
+void clockwatch_go_back(struct clockwatch *watch, struct bytes reason);
 
 #endif

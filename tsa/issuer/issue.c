@@ -176,6 +176,11 @@ static enum rc on_sign(void *arg, struct bytes digest, struct wbuf *out)
 
 /* ---- the time of a token ---- */
 
+static bool is_of_unit(enum rc rc)
+{
+    return rc == RC_CERT_NOT_YET_VALID || rc == RC_CERT_EXPIRED || rc == RC_KEY_USE_OVER;
+}
+
 static struct gentime end_of(const struct unit *unit, enum rc rc)
 {
     return rc == RC_CERT_NOT_YET_VALID ? unit->key_begin
@@ -198,15 +203,12 @@ static void explain_unit(const struct unit *unit, enum rc rc, char why[CLOCKGATE
 static enum rc take_time(struct issue_thread *t, struct signing *s, const struct clockgate_claim *claim,
                          struct clockgate_time *out)
 {
-    enum rc rc = clockgate_pass(&t->gate, claim, out);
+    const enum rc rc = clockgate_pass(&t->gate, claim, out);
 
-    if (rc != RC_OK) {
-        clockgate_explain(rc, out, claim, s->why);
-        return rc;
-    }
-    rc = unit_check_time(s->unit->unit, out->time);
-    if (rc != RC_OK) {
+    if (is_of_unit(rc)) {
         explain_unit(s->unit->unit, rc, s->why);
+    } else if (rc != RC_OK) {
+        clockgate_explain(rc, out, claim, s->why);
     }
     return rc;
 }
@@ -301,6 +303,7 @@ static enum rc stamp_rfc3161(struct issue_thread *t, struct signing *s, const st
         .time_digits = (unsigned)unit->settings->time_digits,
         .accuracy_ns = unit->settings->accuracy,
         .order = is_ordered(unit) ? &s->unit->order : NULL,
+        .unit = unit,
     };
     struct clockgate_time at;
     struct tsp_tstinfo info;
@@ -368,8 +371,8 @@ static enum rc stamp_authenticode(struct issue_thread *t, struct signing *s, con
 {
     const struct unit *unit = s->unit->unit;
     /* The form has whole seconds and no accuracy: what the unit declares is held beside the rounding. */
-    const struct clockgate_claim claim = {.accuracy_ns = unit->settings->accuracy,
-                                          .rounding_ns = HALF_SECOND};
+    const struct clockgate_claim claim = {
+        .accuracy_ns = unit->settings->accuracy, .rounding_ns = HALF_SECOND, .unit = unit};
     struct clockgate_time at;
     enum rc rc;
 

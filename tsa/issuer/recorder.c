@@ -199,7 +199,7 @@ static void put_acknowledged(struct recorder *r, const struct job *job)
         rc = sync_group(r);
     }
     if (rc == RC_OK) {
-        clockwatch_go_back(&r->watch);
+        clockwatch_go_back(&r->watch, job->stamp.data);
     } else if (rc == RC_LEDGER_WRITE) {
         issue_halt(r->core, rc);
     }
