@@ -38,7 +38,6 @@ static const struct {
     unsigned s;
     bool keeps;
 } retries[] = {
-    {RC_CLOCK_UNTRUSTED, CLOCK_RETRY_S, true},
     {RC_CLOCK_BACKWARDS, CLOCK_RETRY_S, true},
     {RC_CLOCK_UNKNOWN, CLOCK_RETRY_S, true},
     {RC_CLOCK_STALE, CLOCK_RETRY_S, true},

@@ -330,16 +330,25 @@ static const struct {
     enum rc rc;
     void (*put)(const struct unit *unit, struct wbuf *w);
 } advice[] = {
-    {RC_DIGEST_UNKNOWN, put_digests},  {RC_TSP_DIGEST_REFUSED, put_digests},
-    {RC_TSP_POLICY, put_policies},     {RC_UNIT_PROTOCOL, put_protocols},
-    {RC_DIGEST_LENGTH, put_length},    {RC_TSP_EXTENSION, put_nothing_such},
-    {RC_CLOCK_UNTRUSTED, put_later},   {RC_CLOCK_BACKWARDS, put_later},
-    {RC_CLOCK_UNKNOWN, put_later},     {RC_CLOCK_STALE, put_later},
-    {RC_CLOCK_UNREACHABLE, put_later}, {RC_CLOCK_UNSYNCHRONISED, put_later},
-    {RC_CLOCK_LOCAL, put_later},       {RC_CLOCK_OLD, put_later},
-    {RC_CLOCK_BOUND, put_later},       {RC_CLOCK_DISAGREES, put_later},
-    {RC_CLOCK_STEPPED, put_later},     {RC_CLOCK_LEAP, put_later},
-    {RC_OVERLOADED, put_later},        {RC_ISSUER_GONE, put_later},
+    {RC_DIGEST_UNKNOWN, put_digests},
+    {RC_TSP_DIGEST_REFUSED, put_digests},
+    {RC_TSP_POLICY, put_policies},
+    {RC_UNIT_PROTOCOL, put_protocols},
+    {RC_DIGEST_LENGTH, put_length},
+    {RC_TSP_EXTENSION, put_nothing_such},
+    {RC_CLOCK_BACKWARDS, put_later},
+    {RC_CLOCK_UNKNOWN, put_later},
+    {RC_CLOCK_STALE, put_later},
+    {RC_CLOCK_UNREACHABLE, put_later},
+    {RC_CLOCK_UNSYNCHRONISED, put_later},
+    {RC_CLOCK_LOCAL, put_later},
+    {RC_CLOCK_OLD, put_later},
+    {RC_CLOCK_BOUND, put_later},
+    {RC_CLOCK_DISAGREES, put_later},
+    {RC_CLOCK_STEPPED, put_later},
+    {RC_CLOCK_LEAP, put_later},
+    {RC_OVERLOADED, put_later},
+    {RC_ISSUER_GONE, put_later},
 };
 
 char *unit_describe_refusal(const struct unit *unit, enum rc rc, struct bytes why, char *out, size_t out_size)

@@ -90,7 +90,6 @@
     X(MSAUTH_CONTENT, "msauth-content", "the countersignature is for other data")                            \
     X(MSAUTH_NO_TIME, "msauth-no-time", "the countersignature has no signingTime")                           \
     /* issuer */                                                                                             \
-    X(CLOCK_UNTRUSTED, "clock-untrusted", "the clock is not proven to be right")                             \
     X(CLOCK_BACKWARDS, "clock-backwards", "the clock ran backwards")                                         \
     X(CLOCK_UNKNOWN, "clock-unknown", "nothing is known of the clock yet")                                   \
     X(CLOCK_STALE, "clock-stale", "the process that watches the clock has stopped reporting")                \

@@ -570,7 +570,7 @@ static void test_every_reason_has_a_failure(void **state)
     assert_int_equal(tsp_failure_of_rc(RC_DIGEST_LENGTH), TSP_BAD_DATA_FORMAT);
     assert_int_equal(tsp_failure_of_rc(RC_TSP_POLICY), TSP_UNACCEPTED_POLICY);
     assert_int_equal(tsp_failure_of_rc(RC_TSP_EXTENSION), TSP_UNACCEPTED_EXTENSION);
-    assert_int_equal(tsp_failure_of_rc(RC_CLOCK_UNTRUSTED), TSP_TIME_NOT_AVAILABLE);
+    assert_int_equal(tsp_failure_of_rc(RC_CLOCK_STEPPED), TSP_TIME_NOT_AVAILABLE);
     assert_int_equal(tsp_failure_of_rc(RC_CLOCK_BACKWARDS), TSP_TIME_NOT_AVAILABLE);
     assert_int_equal(tsp_failure_of_rc(RC_LEDGER_WRITE), TSP_SYSTEM_FAILURE);
     assert_int_equal(tsp_failure_of_rc(RC_SIGNER_FAILED), TSP_SYSTEM_FAILURE);
