@@ -378,14 +378,17 @@ static void judge_rounding(struct look *l, const struct clockgate_claim *claim)
     }
 }
 
-/* A thread can lose the processor at any point, between the record and the clock, too: what looks wrong is looked at again before it is said. */
+/* A thread can lose the processor at any point, between the record and the clock, too: what looks wrong is looked at again before it is said. A clock that looked
+ * right once, though the claim is not carried, is not made wrong by a worse look. */
 static void look_for(struct clockgate *gate, const struct clockgate_claim *claim, struct look *l)
 {
     for (int i = 0; i < LOOKS; i++) {
         struct clockgate_time t;
+        struct look again;
 
-        look(gate, window_of(claim), l);
-        judge_rounding(l, claim);
+        look(gate, window_of(claim), &again);
+        judge_rounding(&again, claim);
+        *l = i == 0 || l->rc != RC_OK || again.rc == RC_OK || again.rc == RC_CLOCK_LEAP ? again : *l;
         fill(l, (struct gentime){0}, &t);
         t.time = gentime_round(l->real, claim->time_digits);
         if (l->rc == RC_CLOCK_LEAP || (l->rc == RC_OK && carries(claim, &t))) {
