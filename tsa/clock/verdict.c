@@ -18,6 +18,11 @@
 #define EXCHANGE_NS SECOND
 /* adjtimex(2) slews by less than a tenth (tick: 900,000 to 1,100,000). */
 #define MOST_SLEW 10
+/* What a time service may begin to slew right after a sample, by what it has measured since (maxslewrate of conf/chrony.conf; ntp_adjtime(3)); CLOCK_MONOTONIC,
+ * by which the age of a record is told, goes with it. */
+#define SLEW_PPB 500000
+/* What is expected of a unit that declares no accuracy: a token that may be off by a year would be none, and hold up all that come after. */
+#define UNDECLARED_NS (10 * SECOND)
 /* How far from midnight the kernel may do what was announced, and how long the announcement counts after it. */
 #define LEAP_SLACK_NS   (2 * SECOND)
 #define LEAP_HOLD_S     10
@@ -104,12 +109,12 @@ struct verdict_rules verdict_rules_of(const struct settings *settings, enum cloc
 
     for (size_t i = 0; i < settings_num_units(settings); i++) {
         const struct settings_unit *unit = settings_unit(settings, i);
-        int64_t left = unit->accuracy == 0 ? INT64_MAX : unit->accuracy, half = SECOND / 2;
+        int64_t half = SECOND / 2, left;
 
         for (int64_t digit = 0; digit < unit->time_digits; digit++) {
             half /= 10;
         }
-        left = left == INT64_MAX ? left : larger(left - half, 0);
+        left = unit->accuracy == 0 ? UNDECLARED_NS : larger(unit->accuracy - half, 0);
         rules.tightest_ns = left < rules.tightest_ns ? left : rules.tightest_ns;
         rules.loosest_ns = larger(rules.loosest_ns, left);
     }
@@ -418,7 +423,7 @@ static void conclude(const struct verdict *v, const struct judgement *j)
 static struct clockpage_record start_record(const struct verdict *v, const struct judgement *j)
 {
     const struct timesrc_sample *s = j->sample;
-    const bool heard = s->rc == RC_OK;
+    const bool heard = s->rc == RC_OK, proven = v->rules.proof == CLOCKPAGE_PROVEN;
     struct clockpage_record r = {
         .epoch = v->last.epoch + 1,
         .sampled_mono_ns = s->mono_ns,
@@ -427,7 +432,7 @@ static struct clockpage_record start_record(const struct verdict *v, const struc
         .measurement = heard || v->last.epoch == 0 ? s->measurement : v->last.measurement,
         .measured_mono_ns = heard || v->last.epoch == 0 ? s->measured_mono_ns : v->last.measured_mono_ns,
         .bound_ns = s->bound_ns,
-        .drift_ppb = s->drift_ppb,
+        .drift_ppb = add(s->drift_ppb, proven && !s->explains_steps ? SLEW_PPB : 0),
         .proven = (uint32_t)v->rules.proof,
         .leap = (uint32_t)j->input->sample->leap,
         .stratum = s->stratum,

@@ -20,8 +20,8 @@
 
 struct verdict_rules {
     int64_t max_step_ns, max_age_ns;
-    int64_t tightest_ns,
-        loosest_ns; /* what of a unit's accuracy is left beside rounding, smallest and largest; INT64_MAX: none declares any */
+    /* What of a unit's accuracy is left beside rounding, smallest and largest; ten seconds for a unit that declares none. */
+    int64_t tightest_ns, loosest_ns;
     bool wants_opinion; /* servers are configured beside the source */
     bool
         smeared; /* and all that is said comes from clocks that smear: a leap second adds a second to the bound for a day to each side */
