@@ -201,10 +201,10 @@ static void load_labtime(struct inherit *in, struct labtime *out)
     if (rc == RC_OK) {
         rc = labtime_get(wbuf_bytes(&text), out);
     }
+    wbuf_clear(&text);
     if (rc != RC_OK && rc != RC_NOT_FOUND) {
         log_die(EX_SOFTWARE, "@%s: the lab time that came along can not be read", in->role);
     }
-    wbuf_clear(&text);
 }
 
 /* Whoever started this role: it does not take the word of its parent that its units are a lab's. */
