@@ -39,8 +39,15 @@ static void *open_kernel(const struct settings *settings, struct inherit *in)
     struct timex timex = {0};
 
     (void)in;
-    if (!kernel || call_kernel(&timex) < 0) {
-        log_die(EX_SOFTWARE, "the kernel does not tell how it keeps the time: %s", strerror(errno));
+    if (!kernel) {
+        log_die(EX_SOFTWARE, "out of memory");
+    }
+    if (call_kernel(&timex) < 0) {
+        log_die(
+            EX_SOFTWARE,
+            "the kernel does not tell how it keeps the time: %s; where systemd's ProtectClock or a container "
+            "forbids to ask, run `tsa clock run` as a service of its own, or take another clock.source",
+            strerror(errno));
     }
     kernel->drift_ppb = settings->clock.drift_ppm * PPB_PER_PPM;
     kernel->last_maxerror_us = -1;
