@@ -195,19 +195,23 @@ static void start(struct clock_proc *c, struct inherit *in)
     start_verdict(c);
 }
 
-/* The filter can not see what adjtimex is asked to do: without this right it can only read, whatever account this is. */
+/* The filter can not see what adjtimex is asked to do: without this right it can only read, whatever account this is. Where it is not held,
+ * nothing is called that a sandbox around us may forbid. */
 static void give_up_setting_the_clock(void)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct held[2] = {{0}};
+    struct __user_cap_data_struct held[2] = {{0}}, *at = &held[CAP_SYS_TIME / 32];
     const uint32_t bit = 1u << (CAP_SYS_TIME % 32);
 
     if (syscall(SYS_capget, &header, held) != 0) {
         log_die(EX_SOFTWARE, "@clock: its rights can not be read: %s", strerror(errno));
     }
-    held[CAP_SYS_TIME / 32].effective &= ~bit;
-    held[CAP_SYS_TIME / 32].permitted &= ~bit;
-    held[CAP_SYS_TIME / 32].inheritable &= ~bit;
+    if (((at->effective | at->permitted | at->inheritable) & bit) == 0) {
+        return;
+    }
+    at->effective &= ~bit;
+    at->permitted &= ~bit;
+    at->inheritable &= ~bit;
     if (syscall(SYS_capset, &header, held) != 0) {
         log_die(EX_SOFTWARE, "@clock: the right to set the clock can not be given up: %s", strerror(errno));
     }

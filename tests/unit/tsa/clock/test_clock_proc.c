@@ -130,6 +130,32 @@ static void test_kernel(void **state)
     stop();
 }
 
+/* Whoever it runs as: no filter sees what adjtimex is asked for. */
+static void test_can_not_set_the_clock(void **state)
+{
+    const unsigned long long cap_sys_time = 1ULL << 25;
+    unsigned long long held = 0;
+    char path[64], line[256];
+    FILE *file;
+    int num = 0;
+
+    (void)state;
+    begin_system();
+    (void)snprintf(path, sizeof(path), "/proc/%d/status", (int)t.pid);
+    file = fopen(path, "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file)) {
+        if (sscanf(line, "CapInh: %llx", &held) == 1 || sscanf(line, "CapPrm: %llx", &held) == 1 ||
+            sscanf(line, "CapEff: %llx", &held) == 1) {
+            assert_true((held & cap_sys_time) == 0);
+            num++;
+        }
+    }
+    (void)fclose(file);
+    assert_int_equal(num, 3);
+    stop();
+}
+
 /* ---- no parent ---- */
 
 static void end_by(int number)
@@ -171,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_sources),
         TEST(test_lab_time),
         TEST(test_kernel),
+        TEST(test_can_not_set_the_clock),
         TEST(test_service_of_its_own),
         TEST(test_service_in_a_terminal),
     };
