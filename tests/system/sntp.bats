@@ -41,8 +41,8 @@ own_lab() {
     rm -rf lab/run
     LAB=$PWD/lab
     [ $# -eq 0 ] || clock_is "$1"
-    lab_start
     OWN=1
+    lab_start
 }
 
 await_file() {

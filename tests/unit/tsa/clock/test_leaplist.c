@@ -54,6 +54,8 @@ static void reads_a_list(void **unused)
     assert_int_equal(list.list[2].tai_offset, 37);
     assert_int_equal(parse("#@ 4147891200\n3550089600 35", &list), RC_OK);
     assert_int_equal(list.num, 1);
+    assert_int_equal(parse("#@ 4147891200\n3550089600 35\n3644697600 34\n", &list), RC_OK); /* deleted */
+    assert_int_equal(list.list[1].tai_offset, 34);
 }
 
 static void refuses_what_is_no_list(void **unused)

@@ -240,6 +240,17 @@ static void is_not_moved_by_one_that_lies(void **unused)
     assert_int_equal(list.list[2].stratum, 1);
 }
 
+static void tells_the_least_stratum_of_the_majority(void **unused)
+{
+    (void)unused;
+    start();
+    assert_true(answer(0, &(struct lie){.stratum = 3}));
+    assert_true(answer(1, &(struct lie){.stratum = 2}));
+    assert_true(answer(2, &(struct lie){.stratum = 3}));
+    assert_true(answer(3, &(struct lie){.stratum = 1, .offset_ns = SECOND}));
+    assert_int_equal(sample().stratum, 2);
+}
+
 static void stops_when_three_disagree(void **unused)
 {
     (void)unused;
@@ -343,6 +354,9 @@ static void tells_how_fast_the_host_is_slewed(void **unused)
     assert_in_range(sample().drift_ppb, DRIFT + 79999000, DRIFT + 80001000);
     pass(SECOND);
     assert_int_equal(sample().drift_ppb, DRIFT + 500000);
+    t.mono += 3600 * SECOND; /* absurd: as much as can be said */
+    pass(SECOND);
+    assert_int_equal(sample().drift_ppb, DRIFT + SECOND);
 }
 
 static void adds_how_far_the_readings_lie_apart(void **unused)
@@ -465,6 +479,7 @@ int main(void)
         cmocka_unit_test(counts_the_age_of_a_majority),
         cmocka_unit_test(sees_a_step_at_once),
         cmocka_unit_test(is_not_moved_by_one_that_lies),
+        cmocka_unit_test(tells_the_least_stratum_of_the_majority),
         cmocka_unit_test(stops_when_three_disagree),
         cmocka_unit_test(believes_the_newest_of_a_server_that_contradicts_itself),
         cmocka_unit_test(takes_the_best_of_a_few),

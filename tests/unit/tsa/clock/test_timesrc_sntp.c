@@ -6,11 +6,11 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -412,6 +412,33 @@ static void hears_only_whom_it_has_asked(void **unused)
     assert_int_equal(sample().measurement, 1);
 }
 
+/* The same port of another address: a socket that is not connected gets that too. */
+static void hears_nobody_else_behind_the_same_port(void **unused)
+{
+    struct address other;
+    struct question question;
+    uint8_t packet[SNTP_PACKET_LEN];
+    int fd;
+
+    (void)unused;
+    start_with("444", "1 h");
+    other = t.addresses[0];
+    other.sock.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, &other.sock.any, other.len), 0);
+    pass(0);
+    assert_true(hear(0, &question));
+    make(&question, 0, packet);
+    send_from(fd, &question, packet, sizeof(packet));
+    (void)timesrc_sntp.take(t.source);
+    assert_int_equal(sample().measurement, 0);
+    send_from(t.servers[0], &question, packet, sizeof(packet));
+    (void)timesrc_sntp.take(t.source);
+    assert_int_equal(sample().measurement, 1);
+    (void)close(fd);
+}
+
 static void leaves_the_rest_of_a_flood_for_later(void **unused)
 {
     struct question question;
@@ -470,6 +497,56 @@ static void obeys_kisses(void **unused)
     assert_int_equal(state_of(0), CLOCKPAGE_SERVER_SILENT);
     assert_int_equal(state_of(1), CLOCKPAGE_SERVER_UNFIT);
     assert_int_equal(state_of(2), CLOCKPAGE_SERVER_UNFIT);
+}
+
+static void slows_down_eight_times_at_most(void **unused)
+{
+    int64_t last = 0, pause = 0;
+
+    (void)unused;
+    start_with("444", "1 h");
+    pass(0);
+    for (int num = 0; num < 8;) {
+        struct question question;
+        uint8_t packet[SNTP_PACKET_LEN];
+
+        if (hear(0, &question)) {
+            make(&question, 0, packet);
+            packet[1] = 0;
+            memcpy(packet + 12, "RATE", 4);
+            send_from(t.servers[0], &question, packet, sizeof(packet));
+            (void)timesrc_sntp.take(t.source);
+            pause = t.mono - last;
+            last = t.mono;
+            num++;
+        }
+        pass(SECOND);
+    }
+    assert_in_range(pause, 8 * POLL * 15 / 16, 8 * POLL * 17 / 16 + SECOND);
+}
+
+static void shows_and_tells_who_lies(void **unused)
+{
+    struct clockpage_servers s;
+    struct question question;
+    uint8_t packet[SNTP_PACKET_LEN];
+
+    (void)unused;
+    start_with("444", "1 h");
+    pass(0);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(hear(i, &question));
+        make(&question, i == 1 ? -3600 * SECOND : 0, packet);
+        send_from(t.servers[i], &question, packet, sizeof(packet));
+    }
+    assert_true(timesrc_sntp.take(t.source));
+    pass(3 * SECOND); /* the first round is over: it is told now */
+    assert_int_equal(sample().rc, RC_OK);
+    assert_true(sample().bound_ns < 10 * MS);
+    timesrc_sntp.servers(t.source, &s);
+    assert_int_equal(s.list[0].state, CLOCKPAGE_SERVER_GOOD);
+    assert_int_equal(s.list[1].state, CLOCKPAGE_SERVER_FALSE);
+    assert_in_range(s.list[1].offset_ns, -3601 * SECOND, -3599 * SECOND);
 }
 
 static void tells_the_unsynchronised(void **unused)
@@ -539,23 +616,58 @@ static void names_what_was_resolved(void **unused)
     assert_string_equal(s.list[1].address, whole);
 }
 
-static void needs_the_addresses(void **unused)
+static struct rlimit usual_files;
+
+/* A sanitizer wants to open files at the end. */
+static void allow_files(void)
+{
+    (void)setrlimit(RLIMIT_NOFILE, &usual_files);
+}
+
+/* What the exit code of a process is that opens the source with this text of addresses (NULL: none), and so many descriptors. */
+static int open_in_child(const char *addresses, rlim_t num_files)
 {
     int status;
-    pid_t pid;
+    const pid_t pid = fork();
 
-    (void)unused;
-    start_with("444", "1 h");
-    pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
+        t.in.num = addresses ? 1 : 0;
+        if (addresses) {
+            (void)snprintf(t.in.fds[0].name, sizeof(t.in.fds[0].name), "servers");
+            t.in.fds[0].fd = file_of(addresses, strlen(addresses));
+        }
         (void)close(STDERR_FILENO);
-        (void)timesrc_sntp.open(&t.settings, &t.in); /* taken already */
+        if (num_files && getrlimit(RLIMIT_NOFILE, &usual_files) == 0 && atexit(allow_files) == 0) {
+            (void)setrlimit(RLIMIT_NOFILE, &(struct rlimit){num_files, usual_files.rlim_max});
+        }
+        timesrc_sntp.close(timesrc_sntp.open(&t.settings, &t.in));
         _exit(0);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 70);
+    return WEXITSTATUS(status);
+}
+
+static void needs_addresses_and_sockets(void **unused)
+{
+    struct wbuf lines;
+    char text[400];
+
+    (void)unused;
+    start_with("444", "1 h");
+    wbuf_init(&lines, sizeof(text) - 1);
+    for (size_t i = 0; i < 3; i++) {
+        timeserver_put_line(&lines, &t.addresses[i]);
+    }
+    (void)snprintf(text, sizeof(text), "%.*s", (int)wbuf_bytes(&lines).len,
+                   (const char *)wbuf_bytes(&lines).data);
+    wbuf_clear(&lines);
+    assert_int_equal(open_in_child(text, 0), 0);
+    assert_int_equal(open_in_child(NULL, 0), 70);
+    assert_int_equal(open_in_child("", 0), 70);
+    assert_int_equal(open_in_child("rubbish\n\n\n", 0), 70);
+    assert_int_equal(open_in_child(text, 4), 70);
 }
 
 int main(void)
@@ -569,12 +681,15 @@ int main(void)
         cmocka_unit_test_teardown(knows_the_time_from_a_majority, end),
         cmocka_unit_test_teardown(expires, end),
         cmocka_unit_test_teardown(hears_only_whom_it_has_asked, end),
+        cmocka_unit_test_teardown(hears_nobody_else_behind_the_same_port, end),
         cmocka_unit_test_teardown(leaves_the_rest_of_a_flood_for_later, end),
         cmocka_unit_test_teardown(obeys_kisses, end),
+        cmocka_unit_test_teardown(slows_down_eight_times_at_most, end),
+        cmocka_unit_test_teardown(shows_and_tells_who_lies, end),
         cmocka_unit_test_teardown(tells_the_unsynchronised, end),
         cmocka_unit_test_teardown(counts_the_unresolved_as_silent, end),
         cmocka_unit_test_teardown(names_what_was_resolved, end),
-        cmocka_unit_test_teardown(needs_the_addresses, end),
+        cmocka_unit_test_teardown(needs_addresses_and_sockets, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
