@@ -67,6 +67,11 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static int64_t floor_s(int64_t ns)
 {
     return ns / SECOND - (ns % SECOND < 0);
@@ -130,7 +135,8 @@ void verdict_init(struct verdict *verdict, const struct verdict_rules *rules,
     }
     verdict->last = *last;
     verdict->anchor_ns = last->real_minus_mono_ns;
-    verdict->highest_ns = larger(last->base_ns, last->real_minus_mono_ns);
+    verdict->high_ns = larger(last->base_ns, last->real_minus_mono_ns);
+    verdict->low_ns = smaller(last->base_ns, last->real_minus_mono_ns);
     verdict->settled_mono_ns = last->sampled_mono_ns;
     /* Servers that contradicted must agree before it is over; a warning of silent ones tells since when. */
     verdict->is_contradicted =
@@ -158,7 +164,7 @@ static bool is_measured_since(const struct verdict *v, const struct timesrc_samp
     /* Its age is told by the clock that was set (one from before a step back seems to be younger than it is), or by one that nobody slews. */
     doubt = s->explains_steps
                 ? subtract(s->mono_ns, s->measured_mono_ns) / MOST_SLEW
-                : add(larger(subtract(v->highest_ns, s->real_minus_mono_ns), 0), larger(s->bound_ns, 0));
+                : add(larger(subtract(v->high_ns, s->real_minus_mono_ns), 0), larger(s->bound_ns, 0));
     return s->measured_mono_ns >= rest &&
            (subtract(s->measured_mono_ns, doubt) >= rest ||
             subtract(s->mono_ns, subtract(s->measured_mono_ns, doubt)) > v->rules.max_age_ns);
@@ -226,24 +232,24 @@ static void pass_leap(struct verdict *v, const struct judgement *j, int64_t leap
     unsettle(v, larger(v->leap_mono_ns, v->last.epoch != 0 ? v->last.sampled_mono_ns : 0),
              s->real_minus_mono_ns);
     v->doubt_ns = expected == 0 ? SECOND : 0;
-    v->last.base_ns = add(v->last.base_ns, expected); /* UTC has moved, whether the clock has or not */
+    v->low_ns = add(v->low_ns, expected); /* UTC has moved, whether the clock has or not */
+    v->high_ns = add(v->high_ns, expected);
 }
 
-/* Brings base up to date. */
 static void track(struct verdict *v, const struct judgement *j)
 {
     const struct timesrc_sample *s = j->sample;
 
     if (v->last.epoch == 0) {
-        v->last.base_ns = v->last.real_minus_mono_ns = v->anchor_ns = v->highest_ns = s->real_minus_mono_ns;
+        v->last.real_minus_mono_ns = v->anchor_ns = v->low_ns = v->high_ns = s->real_minus_mono_ns;
     }
     if (distance(s->real_minus_mono_ns, v->anchor_ns) > NOISE_NS) {
         unsettle(v, s->mono_ns, s->real_minus_mono_ns);
     }
-    v->highest_ns = larger(v->highest_ns, s->real_minus_mono_ns);
 }
 
-/* A daemon that was not told of a step takes its first sample for a bad one among many good ones, and says less of it than is true. */
+/* All that the clock was set to since may have been what was measured: also where it was set back to what it was before.
+ * A daemon that was not told of a step takes its first sample for a bad one among many good ones, and says less of it than is true. */
 static void measure(struct verdict *v, const struct judgement *j)
 {
     const struct timesrc_sample *s = j->sample;
@@ -254,20 +260,29 @@ static void measure(struct verdict *v, const struct judgement *j)
     }
     if (v->num_measured >= (s->explains_steps ? 1 : VERDICT_NUM_MEASURED)) {
         v->doubt_ns = 0;
-        if (distance(s->real_minus_mono_ns, v->last.base_ns) > NOISE_NS) {
-            v->last.base_ns = v->anchor_ns;
-            v->highest_ns = larger(v->anchor_ns, s->real_minus_mono_ns);
+        if (distance(v->high_ns, v->low_ns) > NOISE_NS) {
+            v->low_ns = v->high_ns = v->anchor_ns;
         }
     }
     if (s->explains_steps) {
-        v->last.base_ns = s->real_minus_mono_ns;
+        v->low_ns = v->high_ns = s->real_minus_mono_ns;
     }
+    v->low_ns = smaller(v->low_ns, s->real_minus_mono_ns);
+    v->high_ns = larger(v->high_ns, s->real_minus_mono_ns);
+}
+
+/* The end of what REALTIME - MONOTONIC may have been at the measurement that is further from what it is now. */
+static int64_t base_of(const struct verdict *v, const struct timesrc_sample *s)
+{
+    const int64_t now = s->real_minus_mono_ns;
+
+    return distance(now, v->low_ns) > distance(now, v->high_ns) ? v->low_ns : v->high_ns;
 }
 
 static void judge_moves(const struct verdict *v, struct judgement *j)
 {
     const struct timesrc_sample *s = j->sample;
-    const int64_t before = s->explains_steps ? v->last.real_minus_mono_ns : v->last.base_ns;
+    const int64_t before = s->explains_steps ? v->last.real_minus_mono_ns : base_of(v, s);
     const int64_t step = distance(s->real_minus_mono_ns, before);
 
     if (step > v->rules.max_step_ns) {
@@ -295,7 +310,7 @@ static int64_t smear_ns(const struct verdict *v, const struct judgement *j)
 static int64_t source_bound(const struct verdict *v, const struct judgement *j)
 {
     const struct timesrc_sample *s = j->sample;
-    const int64_t change = add(distance(s->real_minus_mono_ns, v->last.base_ns), v->doubt_ns);
+    const int64_t change = add(distance(s->real_minus_mono_ns, base_of(v, s)), v->doubt_ns);
 
     return s->bound_ns < 0 ? -1 : add(add(s->bound_ns, change), smear_ns(v, j));
 }
@@ -488,7 +503,7 @@ static void judge_proof(struct verdict *v, struct judgement *j)
     }
     measure(v, j);
     judge_moves(v, j);
-    j->record->base_ns = v->last.base_ns;
+    j->record->base_ns = base_of(v, j->sample);
     j->record->bound_ns = source_bound(v, j);
     mark_leap(j->record, leap_at, v->rules.smeared, v->doubt_ns != 0);
     judge_opinion(v, j);

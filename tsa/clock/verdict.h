@@ -35,7 +35,7 @@ struct verdict {
     bool is_contradicted;         /* the servers have said so, and not yet otherwise */
     int64_t settled_mono_ns;      /* neither the clock nor UTC has moved since */
     int64_t anchor_ns;            /* REALTIME - MONOTONIC then */
-    int64_t highest_ns;           /* the largest one since base_ns */
+    int64_t low_ns, high_ns;      /* between these it was when the reference was measured */
     unsigned num_measured;        /* measurements of the source since settled_mono_ns ... */
     uint64_t counted;             /* ... and the last of them */
     int64_t heard_mono_ns;        /* the last sample that said something */

@@ -143,6 +143,7 @@ static void test_step(void **state)
     assert_state(CLOCKPAGE_SYNC, RC_OK);
 }
 
+/* The reference may have been measured in the meantime. */
 static void test_step_undone(void **state)
 {
     (void)state;
@@ -152,7 +153,13 @@ static void test_step_undone(void **state)
     assert_state(CLOCKPAGE_STOP, RC_CLOCK_STEPPED);
     step(-HOUR);
     next();
-    assert_int_equal(t.record.num_good, 1);
+    next();
+    assert_state(CLOCKPAGE_STOP, RC_CLOCK_STEPPED);
+    assert_int_equal(t.record.num_good, 0);
+    assert_int_equal(t.record.figure_ns, HOUR);
+    advance(2 * SECOND);
+    settle();
+    assert_state(CLOCKPAGE_SYNC, RC_OK);
     assert_int_equal(t.record.bound_ns, MS);
 }
 
@@ -182,11 +189,11 @@ static void test_small_steps(void **state)
     step(-5 * MS);
     next();
     assert_state(CLOCKPAGE_SYNC, RC_OK);
-    assert_int_equal(t.record.bound_ns, 3 * MS);
-    step(-4 * MS); /* together too far */
+    assert_int_equal(t.record.bound_ns, 6 * MS); /* from one end to the other */
+    step(-4 * MS);                               /* together too far */
     next();
     assert_state(CLOCKPAGE_STOP, RC_CLOCK_STEPPED);
-    assert_int_equal(t.record.figure_ns, 6 * MS);
+    assert_int_equal(t.record.figure_ns, 9 * MS);
     advance(2 * SECOND);
     settle();
     assert_state(CLOCKPAGE_SYNC, RC_OK);
