@@ -26,7 +26,7 @@ enum rc recorder_init(struct recorder *r, size_t num_signers)
     clockwatch_init(&r->watch, r->core, r->ledger);
     (void)pthread_mutex_init(&r->lock, NULL);
     r->facts.num_signers = (uint32_t)num_signers;
-    r->facts.started = now_real();
+    r->facts.started = now_machine();
     atomic_store(&r->waiting_ns, now_mono_ns());
     r->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return r->wake_fd >= 0 ? RC_OK : RC_IO;
