@@ -67,7 +67,9 @@ hang() {
     stamp
 }
 
-@test "the clock" {
+@test "the clock: nothing is issued meanwhile, and again after three good records of its successor" {
     hang clock
+    for _ in $(seq 50); do [ "$(json .ready)" = true ] && break; sleep 0.2; done
     stamp
+    grep 'clock: stop' "$LAB.log/err"
 }
