@@ -261,8 +261,8 @@ static enum rc decline(const struct clockgate_state *s, char why[CLOCKGATE_WHY_M
         return RC_NOT_FOUND;
     }
     clockgate_explain(s->reason, &s->time, NULL, detail);
-    (void)snprintf(why, CLOCKGATE_WHY_MAX, "the clock is not trusted either%s%.150s", detail[0] ? ": " : "",
-                   detail);
+    (void)snprintf(why, CLOCKGATE_WHY_MAX, "the clock is not trusted either: %.150s",
+                   detail[0] ? detail : rc_text(s->reason));
     return s->reason;
 }
 
