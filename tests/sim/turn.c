@@ -50,10 +50,23 @@ static int64_t next_request(int64_t per_request_ns)
     return turns.request_t;
 }
 
+/* From where the last call has ended, unless this is another world. */
+static void begin(int64_t per_request_ns)
+{
+    const int64_t now = world_now();
+
+    if (turns.watch_t < now || turns.watch_t > now + WATCH_NS) {
+        turns.watch_t = now;
+        turns.num_steps = world_num_steps();
+    }
+    if (turns.request_t < now || turns.request_t > now + 100 * per_request_ns) {
+        turns.request_t = now + world_exponential(per_request_ns);
+    }
+}
+
 void turn_until(int64_t t, int64_t per_request_ns)
 {
-    turns.request_t = turns.watch_t = world_now();
-    turns.num_steps = world_num_steps();
+    begin(per_request_ns);
     while (world_now() < t) {
         const struct {
             int64_t t;
