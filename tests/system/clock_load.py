@@ -184,7 +184,7 @@ def has_come(clock, phase):
 def go_through(url, state):
     """The phases, with when each began, when it had come, and when it was over."""
     gone = []
-    for phase in PHASES:
+    for phase in PHASES * (10 if os.environ.get("TSA_LONG") else 1):
         phase = {**phase, "from": time.time()}
         say(state, phase["says"])
         end = time.monotonic() + PATIENCE
@@ -245,7 +245,6 @@ def fault_of(reply, allowed, accuracy, texts):
         return fault_of_token(reply, min(phase.get("error", 0) for phase in granting), accuracy)
     if reply["is"] == "refused":
         reasons = [phase["reason"] for phase in allowed if "reason" in phase]
-        # The bound grows from one record to the next, and so it may be over the limit while the last record was not.
         return fault_of_refusal(reply, [texts[reason] for reason in reasons]) if reasons else "refused where all is well"
     return "neither token nor refusal"
 
@@ -284,11 +283,11 @@ def run_phases(url, state, results, accuracy):
         write_results(results, replies)
     faults = judge(replies, phases, accuracy)
     span = replies[-1]["got"] - replies[0]["sent"]
-    print(f"{len(replies)} replies in {span:.1f} s, {len(faults)} faults")
+    print(f"{len(replies)} replies in {span:.1f} s, {len(replies) / span:.0f} a second, {len(faults)} faults")
     if faults:
         sys.exit("\n".join(faults[:20]))
-    if len(replies) < 0.5 * RATE * span:
-        sys.exit("too few requests for the rate: this machine is too slow for the test")
+    if len(replies) < 0.3 * RATE * span:
+        sys.exit("too few requests: this machine is too slow for the test")
 
 
 def run_load(url, results, seconds):

@@ -236,7 +236,8 @@ static void write_units(const struct metrics *metrics, struct wbuf *out)
                     metrics->units[i].cert.not_after.sec);
     }
     head(out, "tsa_key_not_after_seconds", "gauge",
-         "Until when a unit's key may sign: privateKeyUsagePeriod, else the certificate's end.");
+         "Until when a unit's key may sign: the certificate's end, its privateKeyUsagePeriod or key_months, "
+         "whichever is first.");
     for (i = 0; i < metrics->num_units; i++) {
         wbuf_printf(out, "tsa_key_not_after_seconds{unit=\"%s\"} %" PRId64 "\n", name_of(metrics, i),
                     unit_key_end(&metrics->units[i]).sec);
