@@ -369,6 +369,7 @@ static void clear(struct issuer *issuer)
 static void work(struct issuer *issuer)
 {
     close_jail(issuer);
+    recorder_begin(&issuer->recorder);
     say(issuer, MSG_READY);
     start_threads(issuer);
     log_info("units: %zu, signers: %zu, records: %llu", issuer->load.num_units, issuer->load.num_threads,

@@ -391,13 +391,20 @@ static bool is_over(struct recorder *r, int64_t *stop_at)
     return r->num_blocked == 0 || now_mono_ns() > *stop_at;
 }
 
+void recorder_begin(struct recorder *r)
+{
+    look(r);
+}
+
 void *recorder_run(void *arg)
 {
     struct recorder *r = arg;
     int64_t stop_at = 0;
     bool stopping = false;
 
-    look(r);
+    if (r->watch.looked_ns == 0) {
+        recorder_begin(r);
+    }
     r->facts.last_time = r->ledger->last_time;
     atomic_store(&r->waiting_ns, 0);
     for (;;) {

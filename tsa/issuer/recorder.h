@@ -38,6 +38,9 @@ struct recorder {
 enum rc recorder_init(struct recorder *recorder, size_t num_signers) MUST_CHECK;
 void recorder_clear(struct recorder *recorder);
 
+/* recorder_begin looks at the clock for the first time, so that it is told before anybody is served. The ledger is open; no other thread runs yet. */
+void recorder_begin(struct recorder *recorder);
+
 /* recorder_put hands jobs over, from any thread. */
 void recorder_put(struct recorder *recorder, struct job_list *jobs);
 
