@@ -35,6 +35,7 @@ static struct {
     struct gentime last_time[CLIENT_NUM_CLAIMS], last_now;
     int64_t allowed, leap;
     bool calm;
+    uint64_t stepped_epoch; /* the record over which a request saw that the clock was set */
     char notes[NUM_NOTES][NOTE_MAX];
     uint64_t num_notes;
     /* Figures. */
@@ -153,6 +154,31 @@ static void check_order(enum client_claim claim, const struct clockgate_time *t)
     c.last_now = t->now;
 }
 
+/* The clock was set since the record, and is not where it was: the next request sees that, not a later one. */
+static bool is_stepped(void)
+{
+    const int64_t since = world_real_minus_mono() - role_record()->real_minus_mono_ns;
+
+    return magnitude(since) > c.setup.max_step_ns + MS / 10;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void check_stop(enum client_claim claim, const struct clockgate_time *t, bool stepped)
+{
+    const uint64_t fault = later(role_fault_epoch(), c.stepped_epoch);
+
+    if (stepped && is_stepped()) {
+        fail("a token over a clock that was just set", t, claim);
+    }
+    if (role_is_hasty() || (fault != 0 && role_record()->epoch < fault + 3)) {
+        fail("a token before the third good record", t, claim);
+    }
+}
+
 /* ---- requests ---- */
 
 void client_start(const struct client_setup *setup)
@@ -187,14 +213,6 @@ static void count(enum client_claim claim, enum rc rc)
     }
 }
 
-/* The clock was set since the record, and is not where it was: the next request sees that, not a later one. */
-static bool is_stepped(void)
-{
-    const int64_t since = world_real_minus_mono() - role_record()->real_minus_mono_ns;
-
-    return magnitude(since) > c.setup.max_step_ns + MS / 10;
-}
-
 enum rc client_ask(enum client_claim claim)
 {
     const struct clockgate_claim says = {
@@ -212,9 +230,9 @@ enum rc client_ask(enum client_claim claim)
         check_time(claim, &t);
         check_bound(claim, &t);
         check_order(claim, &t);
-        if (stepped && is_stepped()) {
-            fail("a token over a clock that was just set", &t, claim);
-        }
+        check_stop(claim, &t, stepped);
+    } else if (rc == RC_CLOCK_STEPPED && stepped && is_stepped()) {
+        c.stepped_epoch = role_record()->epoch;
     }
     return rc;
 }

@@ -29,7 +29,8 @@ static struct {
     int64_t ask_t, answer_t, patience_t;
     int64_t sampled_mono;
     unsigned num_steps;
-    int64_t width;
+    uint64_t fault_epoch;
+    bool is_hasty;
 } r;
 
 static struct clockpage *new_page(void)
@@ -85,6 +86,8 @@ void role_start(const struct role_setup *setup)
     r.settings.clock.chrony = strdup(address);
     r.page = new_page();
     r.record = (struct clockpage_record){0};
+    r.fault_epoch = 0;
+    r.is_hasty = false;
     timesrc_kernel_set_call(daemon_adjtimex);
     role_revive();
 }
@@ -98,6 +101,18 @@ void role_end(void)
 }
 
 /* ---- turns ---- */
+
+/* The last record that found a fault, and whether a good one came too soon after it. */
+static void watch_record(void)
+{
+    const struct clockpage_record *record = &r.record;
+    const bool good = record->state == CLOCKPAGE_SYNC || record->state == CLOCKPAGE_WARN;
+
+    if (record->state == CLOCKPAGE_STOP && record->num_good == 0) {
+        r.fault_epoch = record->epoch;
+    }
+    r.is_hasty = r.is_hasty || (good && r.fault_epoch != 0 && record->epoch < r.fault_epoch + 3);
+}
 
 static void write_record(void)
 {
@@ -114,13 +129,13 @@ static void write_record(void)
     }
     if (r.setup.has_servers) {
         servers_sample(&opinion);
-        r.width = opinion.rc == RC_OK ? opinion.bound_ns : -1;
     }
     if (!r.setup.source) {
         sample = opinion;
     }
     r.sampled_mono = sample.mono_ns;
     verdict_judge(&r.verdict, &input, &r.record);
+    watch_record();
     clockpage_write(r.page, &r.record);
 }
 
@@ -193,7 +208,12 @@ const struct clockpage_record *role_record(void)
     return &r.record;
 }
 
-int64_t role_opinion_width(void)
+uint64_t role_fault_epoch(void)
 {
-    return r.width;
+    return r.fault_epoch;
+}
+
+bool role_is_hasty(void)
+{
+    return r.is_hasty;
 }

@@ -30,6 +30,7 @@ void role_set_leaps(const struct leaplist *leaps);
 
 const struct clockpage *role_page(void);
 const struct clockpage_record *role_record(void); /* the last one that was written; epoch 0: none */
-int64_t role_opinion_width(void);                 /* of what the servers said at last; -1: nothing */
+uint64_t role_fault_epoch(void);                  /* of the last one that found a fault; 0: none */
+bool role_is_hasty(void);                         /* STOP was left before the third good record */
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A million tokens over a clock that drifts, is set, loses its sources and is lied to: none lies outside its accuracy, no recorded bound is smaller than
+ * Millions of tokens over a clock that drifts, is set, loses its sources and is lied to: none lies outside its accuracy, no recorded bound is smaller than
  * the true error, and a clock that was set is refused in the same request. The program's own drivers, intersection, verdict, clock file and gate do
  * the work; the world around them is simulated, so truth is known.
  */
@@ -399,7 +399,7 @@ int main(void)
 {
     const size_t num_modes = sizeof(modes) / sizeof(modes[0]);
     const uint64_t seed = turn_seed(20310322);
-    const uint64_t num = (turn_is_long() ? 20000000 : 1000000) / num_modes;
+    const uint64_t num = (turn_is_long() ? 40000000 : 2000000) / num_modes;
     bool ok = true;
 
     log_start("sim", LOG_LEVEL_ERROR, LOG_FORM_TEXT);
