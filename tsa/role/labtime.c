@@ -178,17 +178,19 @@ struct window {
     const char *until_what;
 };
 
-/* With its usage period, and the months that the unit lets it be used. */
+/* Months of key use (key_months) are the unit's own promise, told where that is checked. */
 static void narrow_to_key(const struct unit *unit, struct window *out)
 {
+    struct gentime end;
+
     if (gentime_compare(unit->key_begin, out->from) > 0) {
         out->from = unit->key_begin;
         out->from_name = unit->cert.subject;
     }
-    if (gentime_compare(unit->key_end, out->until) < 0) {
-        out->until = unit->key_end;
+    if (certext_key_usage_end(&unit->cert, &end) && gentime_compare(end, out->until) < 0) {
+        out->until = end;
         out->until_name = unit->cert.subject;
-        out->until_what = "use of the private key";
+        out->until_what = "private key usage period";
     }
 }
 

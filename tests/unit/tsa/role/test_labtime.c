@@ -390,7 +390,6 @@ static void the_key_must_be_usable_too(void **state)
                                        "2.5.29.16",
                                        period,
                                        NULL};
-    struct settings_unit thirty_months = settings;
     struct mint root = mint(&(struct mint_spec){.cn = "Root", .extensions = ca});
     struct mint tsa =
         mint(&(struct mint_spec){.cn = "TSA", .issuer = &root, .serial = 2, .extensions = leaf});
@@ -401,13 +400,7 @@ static void the_key_must_be_usable_too(void **state)
     check_why(&unit, 1830297600, RC_OK, "");
     check_why(&unit, 1830297599, RC_CERT_NOT_YET_VALID, "lies before 2028-01-01T00:00:00Z");
     check_why(&unit, 1861920000, RC_OK, "");
-    check_why(&unit, 1861920001, RC_CERT_EXPIRED, "the end of the use of the private key of TSA");
-    unit_clear(&unit);
-    thirty_months.key_months = 30;
-    lab_chain_unit(&unit, &thirty_months, tsa.der, BYTES_NONE, root.der);
-    check_why(&unit, 1846000000, RC_OK, "");
-    check_why(&unit, 1846100000, RC_CERT_EXPIRED,
-              "lies after 2028-07-01T00:00:00Z, the end of the use of the private key of TSA");
+    check_why(&unit, 1861920001, RC_CERT_EXPIRED, "the end of the private key usage period of TSA");
     unit_clear(&unit);
     mint_free(&tsa);
     mint_free(&root);
