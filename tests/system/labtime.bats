@@ -243,7 +243,7 @@ use() {
 }
 
 @test "no other command takes it" {
-    for command in run status reload; do
+    for command in run status reload "clock run" "clock status" "clock acknowledge"; do
         for option in "--at 2031-02-03T04:05:06Z" "--at=2031-02-03T04:05:06Z" "--shift +400d" "--lab-time at" "--now 1"; do
             # shellcheck disable=SC2086
             run timeout 20 "$TSA" $command -c lab/tsa.conf $option
