@@ -174,6 +174,9 @@ static void check_stop(enum client_claim claim, const struct clockgate_time *t, 
     if (stepped && is_stepped()) {
         fail("a token over a clock that was just set", t, claim);
     }
+    if (world_mono() - role_record()->sampled_mono_ns > CLOCKPAGE_LIFE_NS + 100 * MS) {
+        fail("a token over a record that is dead", t, claim);
+    }
     if (role_is_hasty() || (fault != 0 && role_record()->epoch < fault + 3)) {
         fail("a token before the third good record", t, claim);
     }
