@@ -106,6 +106,42 @@ json() { "$TSA" status -c "$LAB/tsa.conf" --json | jq -r "$1"; }
     stamp
 }
 
+@test "the clock: all that is known of it, for people and for programs" {
+    run "$TSA" clock status -c "$LAB/tsa.conf"
+    [ "$status" -eq 0 ]
+    [[ "$output" == "clock    sync, not proven (system)"* ]]
+    "$TSA" clock status --run "$LAB/run" --json > clock.json
+    "$TSA" status -c "$LAB/tsa.conf" --json | jq .clock > status.json
+    [ "$(jq -S keys clock.json)" = "$(jq -S keys status.json)" ]
+    [ "$(jq -r '[.state, .proof, .proven, .reference, .ahead_ns, (.servers | length)] | join(" ")' clock.json)" = "sync trusted false system 0 0" ]
+    run "$TSA" clock status --run none
+    [ "$status" -eq 69 ]
+    [[ "$output" == "tsa clock status: no authority answers in none"* ]]
+    run "$TSA" clock status -c none.conf
+    [ "$status" -eq 78 ]
+}
+
+@test "a clock that is not behind has nothing to acknowledge; a reason is asked for, and looked at" {
+    run "$TSA" clock acknowledge -c "$LAB/tsa.conf" --reason 'just so'
+    [ "$status" -eq 1 ]
+    [[ "$output" == "tsa clock acknowledge: refused: "* ]]
+    stamp
+    run "$TSA" clock acknowledge -c "$LAB/tsa.conf"
+    [ "$status" -eq 64 ]
+    [[ "$output" == *"this option is needed: --reason TEXT"* ]]
+    local reason
+    for reason in '' $'two\nlines' $'a\ttab' $'\x7f' $'\xc2\x85' $'\xff' "$(printf '%301s' x)"; do
+        run "$TSA" clock acknowledge -c "$LAB/tsa.conf" --reason "$reason"
+        [ "$status" -eq 64 ] || { echo "taken: $reason"; false; }
+        [[ "$output" == "tsa clock acknowledge: --reason: "* ]]
+    done
+    run "$TSA" clock acknowledge --run none --reason 'just so'
+    [ "$status" -eq 69 ]
+    run "$TSA" clock aknowledge
+    [ "$status" -eq 64 ]
+    [[ "$output" == *"did you mean acknowledge?"* ]]
+}
+
 @test "nothing runs: 69; no configuration: 78; wrong option: 64" {
     mkdir run
     run "$TSA" status --run run
