@@ -19,6 +19,7 @@
 #define LIMIT_S   (RESOLVE_S + 1) /* the child keeps its own limit, unless it hangs */
 #define TEXT_MAX  (SETTINGS_MAX_SERVERS * (ADDRESS_TEXT_MAX + RESOLVE_WHY_MAX))
 #define NS_PER_MS INT64_C(1000000)
+#define NO_SERVER "what the name services say is no address of a server"
 
 struct resolve {
     struct resolve_owner owner;
@@ -97,17 +98,18 @@ static void copy_why(struct bytes line, char out[RESOLVE_WHY_MAX])
     out[len] = 0;
 }
 
-/* A number is what the settings say, whatever the child says. */
+/* A number is what the settings say, whatever the child says; an address that cannot be a server's is not known, and says nothing of the others. */
 static void parse(struct resolve *resolve)
 {
     struct bytes rest = bytes_of(resolve->text, resolve->len), line;
 
     for (size_t i = 0; i < resolve->result.num; i++) {
         struct resolved_server *one = &resolve->result.list[i];
+        const size_t before = rest.len;
         struct address address;
         const enum rc rc = timeserver_get_line(&rest, &address);
 
-        if ((rc != RC_OK && rc != RC_NOT_FOUND) || !take_line(&rest, &line)) {
+        if (rest.len == before || !take_line(&rest, &line)) {
             return;
         }
         if (one->known) {
@@ -115,6 +117,9 @@ static void parse(struct resolve *resolve)
         }
         one->known = rc == RC_OK;
         one->address = address;
+        if (!one->known && rc != RC_NOT_FOUND) {
+            line = bytes_str(NO_SERVER);
+        }
         if (!one->known && line.len) {
             copy_why(line, one->why);
         }

@@ -5,7 +5,6 @@
  */
 #include "tsa/parent/resolve_proc.h"
 
-#include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +37,7 @@ static void ask_all(const struct settings *settings, struct question *questions)
 {
     struct gaicb *list[SETTINGS_MAX_SERVERS];
     size_t num = 0;
+    int rc;
 
     for (size_t i = 0; i < settings->clock.servers.num; i++) {
         struct question *q = &questions[i];
@@ -51,8 +51,9 @@ static void ask_all(const struct settings *settings, struct question *questions)
             list[num++] = &q->cb;
         }
     }
-    if (num && getaddrinfo_a(GAI_NOWAIT, list, (int)num, NULL) != 0) {
-        log_die(EX_OSERR, "can not ask for the addresses of time servers: %s", strerror(errno));
+    rc = num ? getaddrinfo_a(GAI_NOWAIT, list, (int)num, NULL) : 0;
+    if (rc != 0) {
+        log_die(EX_OSERR, "can not ask for the addresses of time servers: %s", gai_strerror(rc));
     }
 }
 
@@ -76,18 +77,29 @@ static bool await_one(struct question *questions, size_t num, int64_t end)
     return true;
 }
 
+/* 0.0.0.0, which is how a filter of names says no, and 224.0.0.1 are nobody's. */
+static bool is_of_server(const struct address *address)
+{
+    char text[ADDRESS_TEXT_MAX];
+    struct timeserver server;
+    const char *why;
+
+    return timeserver_parse(address_text(address, text), TIMESERVER_PORT, &server, &why) == RC_OK;
+}
+
+/* The first one that can be asked. */
 static bool get_address(const struct question *q, struct address *out)
 {
-    const struct addrinfo *found = q->cb.ar_result;
-
-    *out = (struct address){0};
-    if (!found || (found->ai_family != AF_INET && found->ai_family != AF_INET6) ||
-        found->ai_addrlen > sizeof(out->sock)) {
-        return false;
+    for (const struct addrinfo *at = q->cb.ar_result; at; at = at->ai_next) {
+        *out = (struct address){.len = at->ai_addrlen};
+        if ((at->ai_family == AF_INET || at->ai_family == AF_INET6) && out->len <= sizeof(out->sock)) {
+            memcpy(&out->sock, at->ai_addr, out->len);
+            if (is_of_server(out)) {
+                return true;
+            }
+        }
     }
-    memcpy(&out->sock, found->ai_addr, found->ai_addrlen);
-    out->len = found->ai_addrlen;
-    return true;
+    return false;
 }
 
 static void put_answer(struct question *q, struct wbuf *w)
@@ -110,21 +122,8 @@ static void put_answer(struct question *q, struct wbuf *w)
     if (error == EAI_INPROGRESS) {
         wbuf_printf(w, "no answer within %d s\n", RESOLVE_S);
     } else {
-        wbuf_printf(w, "%s\n", error ? gai_strerror(error) : "it has no address of a kind that is known");
+        wbuf_printf(w, "%s\n", error ? gai_strerror(error) : "it has no address that a server can have");
     }
-}
-
-static bool write_all(int fd, struct bytes text)
-{
-    while (text.len) {
-        const ssize_t n = write(fd, text.data, text.len);
-
-        if (n <= 0 && errno != EINTR) {
-            return false;
-        }
-        text = bytes_of(text.data + (n > 0 ? n : 0), text.len - (size_t)(n > 0 ? n : 0));
-    }
-    return true;
 }
 
 int resolve_proc_main(struct inherit *in)
@@ -150,7 +149,8 @@ int resolve_proc_main(struct inherit *in)
     for (size_t i = 0; i < settings.clock.servers.num; i++) {
         put_answer(&questions[i], &text);
     }
-    good = wbuf_rc(&text) == RC_OK && write_all(answer, wbuf_bytes(&text));
+    /* A pipe takes so little at once. */
+    good = wbuf_rc(&text) == RC_OK && write(answer, text.data, text.len) == (ssize_t)text.len;
     _exit(good ? 0
                : EX_IOERR); /* a thread that still waits for a name may hold any lock that an exit needs */
 }

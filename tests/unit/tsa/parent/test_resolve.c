@@ -20,7 +20,8 @@
 
 #include "tsa/base/now.h"
 
-#define SILENT "the name services gave no answer"
+#define SILENT    "the name services gave no answer"
+#define NO_SERVER "what the name services say is no address of a server"
 
 /* ---- the child: the configuration is what it says ---- */
 
@@ -147,8 +148,12 @@ static void test_answers(void **state)
         {"198.51.100.1:1123\n", NULL, SILENT, NULL, SILENT},
         {"-\n\n-\n\n-\n\n", NULL, SILENT, NULL, SILENT},
         {"", NULL, SILENT, NULL, SILENT},
-        {"/run/socket\n\n-\n\n-\n\n", NULL, SILENT, NULL, SILENT},
-        {"time.example.org\n\n", NULL, SILENT, NULL, SILENT},
+        {"/run/socket\n\n-\n\n-\n\n", NULL, NO_SERVER, NULL, SILENT},
+        {"time.example.org\n\n", NULL, NO_SERVER, NULL, SILENT},
+        /* An address that is nobody's, as filters of names give it, takes the others with it nowhere. */
+        {"0.0.0.0:123\n\n-\n\n198.51.100.2:1\n\n", NULL, NO_SERVER, "198.51.100.2:1", ""},
+        {"198.51.100.1:1\n\n224.0.1.1:123\n\n[ff02::101]:123\nx\n", "198.51.100.1:1", "", NULL, NO_SERVER},
+        {"-\n\n-\n\n[::]:123\n\n", NULL, SILENT, NULL, NO_SERVER},
         /* Words of strangers show no control characters. */
         {"-\na\x1b[31m\xc3\xa4\n-\n\n-\nb\n", NULL, "a?[31m??", NULL, "b"},
     };
