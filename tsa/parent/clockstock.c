@@ -35,14 +35,32 @@ static enum rc seal(const char *name, struct bytes text, int *out_fd, struct cfg
 
 /* ---- servers ---- */
 
+/* Two names of one server: it would be counted twice where a majority is asked for. The first one stays. */
+static void forget_twins(const struct settings *settings, struct resolved *resolved)
+{
+    for (size_t i = 1; i < resolved->num; i++) {
+        struct resolved_server *one = &resolved->list[i];
+
+        for (size_t j = 0; j < i && one->known; j++) {
+            if (resolved->list[j].known && address_equal(&one->address, &resolved->list[j].address)) {
+                one->known = false;
+                (void)snprintf(one->why, sizeof(one->why), "it is the same server as %.80s",
+                               settings_server(settings, j)->address);
+            }
+        }
+    }
+}
+
 static void tell_unknown(const struct clockstock_source *source, const char *where, struct cfg_errors *to)
 {
     const struct resolved *resolved = source->resolved;
 
     for (size_t i = 0; i < resolved->num; i++) {
         if (!resolved->list[i].known) {
-            cfg_errors_add(to, "%s: clock.servers: %s can not be resolved: %s", where,
-                           settings_server(source->settings, i)->address, resolved->list[i].why);
+            cfg_errors_add(to, "%s: clock.servers: %s %s: %s", where,
+                           settings_server(source->settings, i)->address,
+                           resolved->list[i].address.len ? "is not asked" : "can not be resolved",
+                           resolved->list[i].why);
         }
     }
 }
@@ -144,10 +162,14 @@ static enum rc open_leap_list(struct clockstock *stock, const struct clockstock_
 enum rc clockstock_open(struct clockstock *stock, const struct clockstock_source *source,
                         struct cfg_errors *errors, struct cfg_errors *warnings)
 {
+    struct resolved resolved = *source->resolved;
+    struct clockstock_source apart = *source;
     enum rc rc;
 
     *stock = (struct clockstock)CLOCKSTOCK_NONE;
-    rc = open_servers(stock, source, errors, warnings);
+    apart.resolved = &resolved;
+    forget_twins(source->settings, &resolved);
+    rc = open_servers(stock, &apart, errors, warnings);
     if (rc == RC_OK) {
         rc = open_leap_list(stock, source, errors, warnings);
     }

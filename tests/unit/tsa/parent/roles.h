@@ -200,9 +200,11 @@ static int resolve_main(const struct child *child, int answer)
         (void)pause();
     }
     for (int i = 0; i < SETTINGS_MAX_SERVERS; i++) {
-        const char *line = i < 2 || !is_told(child, "fails") ? "192.0.2.9:1123\n\n" : "-\nno such name\n";
-
-        (void)!write(answer, line, strlen(line));
+        if (i < 2 || !is_told(child, "fails")) {
+            (void)dprintf(answer, "192.0.2.9:%d\n\n", 1123 + i);
+        } else {
+            (void)dprintf(answer, "-\nno such name\n");
+        }
     }
     return 0;
 }

@@ -49,11 +49,15 @@ static void place_init(struct place *place, const char *known)
     place->settings.clock.servers.num = place->resolved.num = strlen(known);
     for (size_t i = 0; known[i]; i++) {
         struct resolved_server *one = &place->resolved.list[i];
+        char text[40];
         const char *why;
 
         place->servers[i].address = address;
         one->known = known[i] == 'k';
-        assert_int_equal(address_parse("192.0.2.7:1123", &one->address, &why), RC_OK);
+        if (one->known) {
+            (void)snprintf(text, sizeof(text), "192.0.2.7:%zu", 1000 + i);
+            assert_int_equal(address_parse(text, &one->address, &why), RC_OK);
+        }
         (void)snprintf(one->why, sizeof(one->why), "no such name");
     }
     place->source = (struct clockstock_source){place->config, &place->settings, &place->resolved};
@@ -96,7 +100,7 @@ static void test_good(void **state)
     assert_int_equal(open_it(&place), RC_OK);
     assert_int_equal(place.errors.num, 0);
     assert_int_equal(place.warnings.num, 0);
-    expect_text(place.stock.servers, "192.0.2.7:1123\n192.0.2.7:1123\n192.0.2.7:1123\n");
+    expect_text(place.stock.servers, "192.0.2.7:1000\n192.0.2.7:1001\n192.0.2.7:1002\n");
     expect_text(place.stock.leap_list, "#@ 1\n");
     /* What becomes of the file afterwards is nothing to it. */
     write_file(place.list, "other");
@@ -153,9 +157,37 @@ static void test_line_for_unknown(void **state)
     place_init(&place, "k-k");
     place.settings.clock.leap_list = NULL;
     assert_int_equal(open_it(&place), RC_OK);
-    expect_text(place.stock.servers, "192.0.2.7:1123\n-\n192.0.2.7:1123\n");
+    expect_text(place.stock.servers, "192.0.2.7:1000\n-\n192.0.2.7:1002\n");
     assert_int_equal(place.stock.leap_list, -1);
     assert_non_null(strstr(place.warnings.list[1], "2 of 3 are asked"));
+    place_clear(&place);
+}
+
+/* One that is known by two names has one voice, or it would be a majority of three by itself. */
+static void test_twins(void **state)
+{
+    char second[] = "ntp.example.net";
+    struct place place;
+
+    (void)state;
+    place_init(&place, "kkk");
+    write_file(place.list, "");
+    place.servers[2].address = second;
+    place.resolved.list[2].address = place.resolved.list[1].address;
+    assert_int_equal(open_it(&place), RC_OK);
+    expect_text(place.stock.servers, "192.0.2.7:1000\n192.0.2.7:1001\n-\n");
+    assert_int_equal(place.warnings.num, 2);
+    assert_non_null(strstr(place.warnings.list[0],
+                           "tsa.conf:4: clock.servers: ntp.example.net is not asked: it "
+                           "is the same server as time.example.org"));
+    assert_true(place.resolved.list[2].known);
+    clockstock_close(&place.stock);
+
+    place.resolved.list[1].address = place.resolved.list[0].address;
+    place.resolved.list[2].address = place.resolved.list[0].address;
+    assert_int_equal(open_it(&place), RC_NOT_FOUND);
+    assert_int_equal(place.errors.num, 3);
+    assert_non_null(strstr(place.errors.list[2], "the addresses of 1 of 3 are known"));
     place_clear(&place);
 }
 
@@ -190,6 +222,7 @@ int main(void)
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_majority),
         cmocka_unit_test(test_line_for_unknown),
+        cmocka_unit_test(test_twins),
         cmocka_unit_test(test_no_list),
     };
 

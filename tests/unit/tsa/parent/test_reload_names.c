@@ -157,7 +157,7 @@ static void test_known(void **state)
     reload_to_end(&desk);
     assert_true(desk.good);
     assert_int_equal(desk.num_lines, 0);
-    expect_servers(&desk, "192.0.2.9:1123\n192.0.2.9:1123\n192.0.2.9:1123\n192.0.2.1:123\n");
+    expect_servers(&desk, "192.0.2.9:1123\n192.0.2.9:1124\n192.0.2.9:1125\n192.0.2.1:123\n");
 
     /* One of three is not known any more. */
     write_config(&desk, NAMES, "resolve fails");
@@ -167,7 +167,7 @@ static void test_known(void **state)
     assert_non_null(strstr(desk.lines[0], "warning: "));
     assert_non_null(
         strstr(desk.lines[0], "tsa.conf:6: clock.servers: c.example can not be resolved: no such name"));
-    expect_servers(&desk, "192.0.2.9:1123\n192.0.2.9:1123\n-\n");
+    expect_servers(&desk, "192.0.2.9:1123\n192.0.2.9:1124\n-\n");
     assert_int_equal(desk.world->all.now->generation->number, 3);
 
     /* Numbers alone: nobody is asked, not even one that would hang. */
