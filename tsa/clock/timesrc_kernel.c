@@ -92,6 +92,14 @@ static int64_t bound_of(const struct timex *timex)
     return (int64_t)timex->maxerror * NS_PER_US + (timex->status & STA_NANO ? offset : offset * NS_PER_US);
 }
 
+/* Where the service lets the kernel steer (STA_PLL), what is still to be corrected stands in the offset. chronyd and phc2sys steer by themselves, and what they
+ * tell the kernel leaves out how far they have to go yet. An estimated error of zero, or above the largest one, is nobody's: as timesyncd leaves it, and as
+ * it is after the clock was set. */
+static bool tells_bound(const struct timex *timex)
+{
+    return (timex->status & STA_PLL) && timex->esterror != 0 && timex->esterror <= timex->maxerror;
+}
+
 static bool is_absurd(const struct timex *timex)
 {
     return timex->maxerror < 0 || timex->esterror < 0 || timex->maxerror > MAXERROR_LAST_US ||
@@ -125,7 +133,7 @@ void timesrc_kernel_judge(struct timesrc_kernel *kernel, int result, const struc
     find_measurement(kernel, timex->maxerror, out->mono_ns);
     out->measurement = kernel->measurement;
     out->measured_mono_ns = kernel->measured_mono_ns;
-    if (timex->esterror != 0) {
+    if (tells_bound(timex)) {
         out->bound_ns = bound_of(timex);
     }
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the host's time service has told the kernel (adjtimex(2)): its own estimate of the largest error, which the kernel lets grow. systemd-timesyncd
- * tells no error (it sets the estimated one to zero): then the bound must come from time servers. Nothing is ever set.
+ * What the host's time service has told the kernel (adjtimex(2)): its own estimate of the largest error, which the kernel lets grow. That is a bound only where
+ * the kernel does the steering (ntpd): systemd-timesyncd tells no error, chronyd and phc2sys not how much is still to be corrected. Of
+ * these only the bound of time servers counts. Nothing is ever set.
  */
 #ifndef TSA_CLOCK_TIMESRC_KERNEL_H
 #define TSA_CLOCK_TIMESRC_KERNEL_H

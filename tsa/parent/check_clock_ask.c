@@ -107,7 +107,7 @@ static const struct {
     {SETTINGS_CLOCK_CHRONY, RC_CLOCK_LOCAL,
      "take `local' out of chronyd's configuration, and give it servers"},
     {SETTINGS_CLOCK_KERNEL, RC_CLOCK_UNSYNCHRONISED,
-     "is a time service running (timedatectl tells), and does it tell the kernel (chronyd: rtcsync)?"},
+     "is a time service running (timedatectl tells)? Where it is chronyd, take clock.source = \"chrony\""},
     {SETTINGS_CLOCK_SNTP, RC_CLOCK_UNREACHABLE,
      "more than half of the servers must answer: is UDP port 123 let through?"},
     {SETTINGS_CLOCK_SNTP, RC_CLOCK_DISAGREES, "see each of them below"},
@@ -154,8 +154,8 @@ static void tell_good(const struct settings *settings, const struct timesrc_samp
         cfg_errors_add(
             &report->warnings,
             "clock.source: the kernel says that the clock is synchronised, and not how well, as under "
-            "systemd-timesyncd: no token would be issued; name clock.servers beside it, or run chronyd and "
-            "take \"chrony\"");
+            "systemd-timesyncd, chronyd and phc2sys: no token would be issued; name clock.servers beside it, "
+            "or run chronyd and take \"chrony\"");
     }
 }
 

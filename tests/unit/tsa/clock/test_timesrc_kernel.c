@@ -64,7 +64,7 @@ static void test_measurements(void **state)
 
     (void)state;
     result = TIME_OK;
-    said = (struct timex){.maxerror = 5000, .esterror = 1};
+    said = (struct timex){.maxerror = 5000, .esterror = 1, .status = STA_PLL};
     s = judge(&kernel, 100 * SECOND);
     assert_true(s.measurement == 0 && s.measured_mono_ns == 90 * SECOND); /* ten seconds at the most */
     said.maxerror = 5500;
@@ -89,16 +89,16 @@ static void test_loss_makes_no_measurement(void **state)
 
     (void)state;
     result = TIME_OK;
-    said = (struct timex){.maxerror = 5000, .esterror = 1};
+    said = (struct timex){.maxerror = 5000, .esterror = 1, .status = STA_PLL};
     (void)judge(&kernel, 100 * SECOND);
     said.maxerror = 4000;
     (void)judge(&kernel, 101 * SECOND);
     result = TIME_ERROR;
-    said = (struct timex){.maxerror = 100, .esterror = 1, .status = STA_UNSYNC};
+    said = (struct timex){.maxerror = 100, .esterror = 1, .status = STA_PLL | STA_UNSYNC};
     s = judge(&kernel, 102 * SECOND);
     assert_true(s.rc == RC_CLOCK_UNSYNCHRONISED && s.measurement == 1);
     result = TIME_OK;
-    said = (struct timex){.maxerror = 4500, .esterror = 1};
+    said = (struct timex){.maxerror = 4500, .esterror = 1, .status = STA_PLL};
     assert_true(judge(&kernel, 103 * SECOND).measurement == 1);
 }
 
@@ -119,6 +119,27 @@ static void test_timesyncd(void **state)
                 s.measured_mono_ns == 101 * SECOND);
 }
 
+/* chronyd and phc2sys steer by the frequency alone: a clock that is a second off and being slewed has a largest error of a millisecond there. */
+static void test_steered_by_others(void **state)
+{
+    struct timesrc_kernel kernel = fresh();
+    struct timesrc_sample s;
+
+    (void)state;
+    result = TIME_OK;
+    said = (struct timex){.maxerror = 1000, .esterror = 20, .tick = 9200};
+    s = judge(&kernel, 100 * SECOND);
+    assert_true(s.rc == RC_OK && s.bound_ns == -1 && s.measured_mono_ns == 98 * SECOND);
+    said.status = STA_PLL;
+    assert_true(judge(&kernel, 100 * SECOND).bound_ns == 1000000);
+    said.esterror = 1001; /* of a boot, or of when the clock was set: whoever says no largest error alone */
+    assert_true(judge(&kernel, 100 * SECOND).bound_ns == -1);
+    said.esterror = 1000;
+    assert_true(judge(&kernel, 100 * SECOND).bound_ns == 1000000);
+    said.maxerror = 0;
+    assert_true(judge(&kernel, 101 * SECOND).bound_ns == -1);
+}
+
 static const struct {
     const char *what;
     int result;
@@ -126,43 +147,67 @@ static const struct {
     enum rc rc;
     enum clockpage_leap leap;
 } states[] = {
-    {"fine", TIME_OK, {.maxerror = 10, .esterror = 1}, RC_OK, CLOCKPAGE_LEAP_NONE},
-    {"insert", TIME_INS, {.maxerror = 10, .esterror = 1, .status = STA_INS}, RC_OK, CLOCKPAGE_LEAP_INSERT},
-    {"insert, said just now",
-     TIME_OK,
-     {.maxerror = 10, .esterror = 1, .status = STA_INS},
+    {"fine", TIME_OK, {.maxerror = 10, .esterror = 1, .status = STA_PLL}, RC_OK, CLOCKPAGE_LEAP_NONE},
+    {"insert",
+     TIME_INS,
+     {.maxerror = 10, .esterror = 1, .status = STA_PLL | STA_INS},
      RC_OK,
      CLOCKPAGE_LEAP_INSERT},
-    {"delete", TIME_DEL, {.maxerror = 10, .esterror = 1, .status = STA_DEL}, RC_OK, CLOCKPAGE_LEAP_DELETE},
+    {"insert, said just now",
+     TIME_OK,
+     {.maxerror = 10, .esterror = 1, .status = STA_PLL | STA_INS},
+     RC_OK,
+     CLOCKPAGE_LEAP_INSERT},
+    {"delete",
+     TIME_DEL,
+     {.maxerror = 10, .esterror = 1, .status = STA_PLL | STA_DEL},
+     RC_OK,
+     CLOCKPAGE_LEAP_DELETE},
     {"delete, said just now",
      TIME_OK,
-     {.maxerror = 10, .esterror = 1, .status = STA_DEL},
+     {.maxerror = 10, .esterror = 1, .status = STA_PLL | STA_DEL},
      RC_OK,
      CLOCKPAGE_LEAP_DELETE},
     {"in the leap second",
      TIME_OOP,
-     {.maxerror = 10, .esterror = 1, .status = STA_INS},
+     {.maxerror = 10, .esterror = 1, .status = STA_PLL | STA_INS},
      RC_OK,
      CLOCKPAGE_LEAP_INSERT},
-    {"after it", TIME_WAIT, {.maxerror = 10, .esterror = 1, .status = STA_INS}, RC_OK, CLOCKPAGE_LEAP_NONE},
+    {"after it",
+     TIME_WAIT,
+     {.maxerror = 10, .esterror = 1, .status = STA_PLL | STA_INS},
+     RC_OK,
+     CLOCKPAGE_LEAP_NONE},
     {"not synchronised",
      TIME_ERROR,
-     {.maxerror = 10, .esterror = 1, .status = STA_UNSYNC},
+     {.maxerror = 10, .esterror = 1, .status = STA_PLL | STA_UNSYNC},
      RC_CLOCK_UNSYNCHRONISED,
      CLOCKPAGE_LEAP_NONE},
     {"the flag alone",
      TIME_OK,
-     {.maxerror = 10, .esterror = 1, .status = STA_UNSYNC},
+     {.maxerror = 10, .esterror = 1, .status = STA_PLL | STA_UNSYNC},
      RC_CLOCK_UNSYNCHRONISED,
      CLOCKPAGE_LEAP_NONE},
     {"the result alone",
      TIME_ERROR,
-     {.maxerror = 10, .esterror = 1},
+     {.maxerror = 10, .esterror = 1, .status = STA_PLL},
      RC_CLOCK_UNSYNCHRONISED,
      CLOCKPAGE_LEAP_NONE},
-    {"an error of 16 s", TIME_OK, {.maxerror = 16000000, .esterror = 1}, RC_OK, CLOCKPAGE_LEAP_NONE},
-    {"more", TIME_OK, {.maxerror = 16000001, .esterror = 1}, RC_CLOCK_UNSYNCHRONISED, CLOCKPAGE_LEAP_NONE},
-    {"negative", TIME_OK, {.maxerror = -1, .esterror = 1}, RC_CLOCK_UNSYNCHRONISED, CLOCKPAGE_LEAP_NONE},
+    {"an error of 16 s",
+     TIME_OK,
+     {.maxerror = 16000000, .esterror = 1, .status = STA_PLL},
+     RC_OK,
+     CLOCKPAGE_LEAP_NONE},
+    {"more",
+     TIME_OK,
+     {.maxerror = 16000001, .esterror = 1, .status = STA_PLL},
+     RC_CLOCK_UNSYNCHRONISED,
+     CLOCKPAGE_LEAP_NONE},
+    {"negative",
+     TIME_OK,
+     {.maxerror = -1, .esterror = 1, .status = STA_PLL},
+     RC_CLOCK_UNSYNCHRONISED,
+     CLOCKPAGE_LEAP_NONE},
     {"negative estimate",
      TIME_OK,
      {.maxerror = 1, .esterror = -1},
@@ -170,15 +215,19 @@ static const struct {
      CLOCKPAGE_LEAP_NONE},
     {"far to slew",
      TIME_OK,
-     {.maxerror = 1, .esterror = 1, .offset = SECOND + 1},
+     {.maxerror = 1, .esterror = 1, .offset = SECOND + 1, .status = STA_PLL},
      RC_CLOCK_UNSYNCHRONISED,
      CLOCKPAGE_LEAP_NONE},
     {"far back",
      TIME_OK,
-     {.maxerror = 1, .esterror = 1, .offset = INT64_MIN},
+     {.maxerror = 1, .esterror = 1, .offset = INT64_MIN, .status = STA_PLL},
      RC_CLOCK_UNSYNCHRONISED,
      CLOCKPAGE_LEAP_NONE},
-    {"nothing", -1, {.maxerror = 10, .esterror = 1}, RC_CLOCK_UNREACHABLE, CLOCKPAGE_LEAP_UNKNOWN},
+    {"nothing",
+     -1,
+     {.maxerror = 10, .esterror = 1, .status = STA_PLL},
+     RC_CLOCK_UNREACHABLE,
+     CLOCKPAGE_LEAP_UNKNOWN},
 };
 
 static void test_states(void **state)
@@ -207,7 +256,7 @@ static void test_source(void **state)
     (void)state;
     timesrc_kernel_set_call(fake_call);
     result = TIME_OK;
-    said = (struct timex){.maxerror = 700, .esterror = 3};
+    said = (struct timex){.maxerror = 700, .esterror = 3, .status = STA_PLL};
     source = timesrc_kernel.open(&settings, NULL);
     timesrc_kernel.ask(source, 0);
     timesrc_kernel.sample(source, &s);
@@ -230,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_measurements),
         cmocka_unit_test(test_loss_makes_no_measurement),
         cmocka_unit_test(test_timesyncd),
+        cmocka_unit_test(test_steered_by_others),
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_source),
     };
