@@ -2,11 +2,13 @@
 /*
  * The sequence lock: the writer makes the counter odd, writes, makes it even again; a reader copies and takes the copy only when
  * the counter was even and the same before and after. The contents move as atomic words, so that no copy is a data race. Readers check what they
- * got: the writer is another process.
+ * got: the writer is another process, and may do to its file what it likes.
  */
 #include "tsa/role/clockpage.h"
 
 #include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,6 +31,41 @@ _Static_assert(sizeof(struct clockpage_record) % sizeof(uint64_t) == 0, "the rec
 _Static_assert(sizeof(struct clockpage_servers) % sizeof(uint64_t) == 0, "the servers are whole words");
 _Static_assert(sizeof(struct clockpage) <= CLOCKPAGE_FILE_SIZE, "all of it fits into the file");
 
+/* ---- a file that is cut ---- */
+
+/* What lies behind the end of a mapped file is SIGBUS: for a reader no record, and no reason to die. */
+static _Thread_local sigjmp_buf *volatile reading;
+
+static void on_bus_error(int number)
+{
+    if (reading) {
+        siglongjmp(*reading, 1);
+    }
+    (void)signal(number, SIG_DFL); /* somebody else's: it comes again at once */
+}
+
+static bool take_bus_errors(void)
+{
+    const struct sigaction action = {.sa_handler = on_bus_error, .sa_flags = SA_NODEFER};
+
+    return sigaction(SIGBUS, &action, NULL) == 0;
+}
+
+/* ---- the file ---- */
+
+enum clockpage_file clockpage_look(int fd)
+{
+    struct stat st;
+    uint64_t magic = 0;
+    const ssize_t len = pread(fd, &magic, sizeof(magic), 0);
+
+    if (len < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > 2 * CLOCKPAGE_FILE_SIZE ||
+        (len > 0 && len < (ssize_t)sizeof(magic)) || (magic != 0 && magic << 8 != MAGIC << 8)) {
+        return CLOCKPAGE_NONE;
+    }
+    return magic == 0 || magic == MAGIC ? CLOCKPAGE_OURS : CLOCKPAGE_OTHER;
+}
+
 struct clockpage *clockpage_open(int fd, bool writable)
 {
     struct stat st;
@@ -41,7 +78,10 @@ struct clockpage *clockpage_open(int fd, bool writable)
         return NULL;
     }
     if (!writable && st.st_size < CLOCKPAGE_FILE_SIZE) {
-        errno = EINVAL; /* beyond the end of a mapped file lies SIGBUS */
+        errno = EINVAL;
+        return NULL;
+    }
+    if (!writable && !take_bus_errors()) {
         return NULL;
     }
     at = mmap(NULL, CLOCKPAGE_FILE_SIZE, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
@@ -70,7 +110,7 @@ static void write_words(_Atomic uint64_t *counter, _Atomic uint64_t *words, cons
     atomic_store_explicit(counter, start + 2, memory_order_release);
 }
 
-static bool read_words(const _Atomic uint64_t *counter, const _Atomic uint64_t *words, uint64_t *out,
+static bool copy_words(const _Atomic uint64_t *counter, const _Atomic uint64_t *words, uint64_t *out,
                        size_t num)
 {
     uint64_t before, after;
@@ -92,9 +132,23 @@ static bool read_words(const _Atomic uint64_t *counter, const _Atomic uint64_t *
     return false;
 }
 
-static bool is_layout(const struct clockpage *page)
+static bool read_words(const struct clockpage *page, const _Atomic uint64_t *counter,
+                       const _Atomic uint64_t *words, uint64_t *out, size_t num)
 {
-    return atomic_load_explicit(&page->magic, memory_order_relaxed) == MAGIC;
+    sigjmp_buf here;
+    bool good;
+
+    if (sigsetjmp(here, 0) != 0) {
+        reading = NULL;
+        return false;
+    }
+    reading = &here;
+    atomic_signal_fence(memory_order_seq_cst);
+    good = copy_words(counter, words, out, num) &&
+           atomic_load_explicit(&page->magic, memory_order_relaxed) == MAGIC;
+    atomic_signal_fence(memory_order_seq_cst);
+    reading = NULL;
+    return good;
 }
 
 /* ---- the record ---- */
@@ -119,11 +173,11 @@ bool clockpage_read(const struct clockpage *page, struct clockpage_record *out)
 {
     uint64_t words[RECORD_WORDS];
 
-    if (!read_words(&page->record_counter, page->record, words, RECORD_WORDS)) {
+    if (!read_words(page, &page->record_counter, page->record, words, RECORD_WORDS)) {
         return false;
     }
     memcpy(out, words, sizeof(words));
-    return is_layout(page) && is_record(out);
+    return is_record(out);
 }
 
 /* ---- the servers ---- */
@@ -152,9 +206,9 @@ bool clockpage_read_servers(const struct clockpage *page, struct clockpage_serve
 {
     uint64_t words[SERVER_WORDS];
 
-    if (!read_words(&page->servers_counter, page->servers, words, SERVER_WORDS)) {
+    if (!read_words(page, &page->servers_counter, page->servers, words, SERVER_WORDS)) {
         return false;
     }
     memcpy(out, words, sizeof(words));
-    return is_layout(page) && are_servers(out);
+    return are_servers(out);
 }

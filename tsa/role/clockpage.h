@@ -78,7 +78,17 @@ struct clockpage; /* the mapped file */
 
 #define CLOCKPAGE_FILE_SIZE 4096
 
-/* clockpage_open maps an open descriptor of the clock file (writable for the clock role); the descriptor may be closed then. NULL with errno. */
+enum clockpage_file {
+    CLOCKPAGE_NONE,  /* something else: not to be written into */
+    CLOCKPAGE_OURS,  /* or nothing yet: it is empty, or zeros */
+    CLOCKPAGE_OTHER, /* of another layout, which another version of this program has */
+};
+
+/* clockpage_look tells what an open file is, by how it begins. */
+enum clockpage_file clockpage_look(int fd);
+
+/* clockpage_open maps an open descriptor of the clock file (writable for the clock role); the descriptor may be closed then. NULL with errno. A reader outlives
+ * that somebody cuts the file: the process takes SIGBUS for that, and what else causes one ends it as before. */
 struct clockpage *clockpage_open(int fd, bool writable);
 void clockpage_close(struct clockpage *page);
 

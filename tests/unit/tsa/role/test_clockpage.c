@@ -7,9 +7,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -128,6 +132,134 @@ static void test_dead_writer(void **state)
     close(fd);
 }
 
+/* Whoever may write the file may cut it, while others have it mapped. */
+static void test_cut(void **state)
+{
+    static struct clockpage_servers servers;
+    const int fd = new_file();
+    struct clockpage *writer = clockpage_open(fd, true), *reader = clockpage_open(fd, false);
+    struct clockpage_record in = record_of(1), out;
+
+    (void)state;
+    clockpage_write(writer, &in);
+    for (int i = 0; i < 3; i++) {
+        assert_true(clockpage_read(reader, &out));
+        assert_int_equal(ftruncate(fd, 0), 0);
+        assert_false(clockpage_read(reader, &out));
+        assert_false(clockpage_read_servers(reader, &servers));
+        /* Its writer comes back: it is the same file. */
+        assert_int_equal(ftruncate(fd, CLOCKPAGE_FILE_SIZE), 0);
+        assert_false(clockpage_read(reader, &out));
+        clockpage_write(writer, &in);
+    }
+    clockpage_close(writer);
+    clockpage_close(reader);
+    close(fd);
+}
+
+static void *read_on(void *arg)
+{
+    struct shared *shared = arg;
+    struct clockpage_record out;
+    uintptr_t good = 0;
+
+    while (!atomic_load(&shared->stop)) {
+        good += clockpage_read(shared->page, &out);
+    }
+    return (void *)good;
+}
+
+static void test_cut_under_many(void **state)
+{
+    const int fd = new_file();
+    struct clockpage *writer = clockpage_open(fd, true);
+    struct shared shared = {.page = clockpage_open(fd, false)};
+    struct clockpage_record in = record_of(1);
+    pthread_t threads[3];
+    void *good;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, read_on, &shared), 0);
+    }
+    for (int i = 0; i < 500; i++) {
+        assert_int_equal(ftruncate(fd, 0), 0);
+        assert_int_equal(ftruncate(fd, CLOCKPAGE_FILE_SIZE), 0);
+        clockpage_write(writer, &in);
+        (void)sched_yield();
+    }
+    (void)usleep(200000);
+    atomic_store(&shared.stop, true);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(pthread_join(threads[i], &good), 0);
+        assert_true((uintptr_t)good > 0);
+    }
+    clockpage_close(writer);
+    clockpage_close(shared.page);
+    close(fd);
+}
+
+/* Somebody else's kills as it always did. */
+static void test_other_bus_error(void **state)
+{
+    const int fd = new_file(), empty = new_file();
+    struct clockpage *page = clockpage_open(fd, true), *reader = clockpage_open(fd, false);
+    int status;
+    pid_t pid;
+
+    (void)state;
+    pid = fork();
+    if (pid == 0) {
+        const volatile char *lost = mmap(NULL, 4096, PROT_READ, MAP_SHARED, empty, 0);
+
+        (void)close(STDERR_FILENO);
+        _exit(lost[0]);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGBUS);
+    clockpage_close(page);
+    clockpage_close(reader);
+    close(fd);
+    close(empty);
+}
+
+static void expect_look(const void *octets, size_t len, off_t size, enum clockpage_file wanted)
+{
+    const int fd = new_file();
+
+    assert_int_equal(write(fd, octets, len), len);
+    assert_int_equal(ftruncate(fd, size), 0);
+    assert_int_equal(clockpage_look(fd), wanted);
+    close(fd);
+}
+
+static void test_look(void **state)
+{
+    const int fd = new_file();
+    struct clockpage *page = clockpage_open(fd, true);
+    struct clockpage_record in = record_of(1);
+    int ends[2];
+
+    (void)state;
+    clockpage_write(page, &in);
+    assert_int_equal(clockpage_look(fd), CLOCKPAGE_OURS);
+    clockpage_close(page);
+    close(fd);
+    expect_look("", 0, 0, CLOCKPAGE_OURS);
+    expect_look("", 0, CLOCKPAGE_FILE_SIZE, CLOCKPAGE_OURS);
+    expect_look("", 0, 1 << 20, CLOCKPAGE_NONE);
+    expect_look("", 0, 5, CLOCKPAGE_NONE);
+    expect_look("clocpag1", 8, CLOCKPAGE_FILE_SIZE, CLOCKPAGE_OTHER);
+    expect_look("clocpag", 7, 7, CLOCKPAGE_NONE);
+    expect_look("-----BEGIN", 10, CLOCKPAGE_FILE_SIZE, CLOCKPAGE_NONE);
+    assert_int_equal(clockpage_look(-1), CLOCKPAGE_NONE);
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(clockpage_look(ends[0]), CLOCKPAGE_NONE);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void test_what_is_no_record(void **state)
 {
     int fd = new_file();
@@ -231,7 +363,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write_and_read), cmocka_unit_test(test_no_half_record),
-        cmocka_unit_test(test_dead_writer),    cmocka_unit_test(test_what_is_no_record),
+        cmocka_unit_test(test_dead_writer),    cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_cut_under_many), cmocka_unit_test(test_other_bus_error),
+        cmocka_unit_test(test_look),           cmocka_unit_test(test_what_is_no_record),
         cmocka_unit_test(test_servers),        cmocka_unit_test(test_what_are_no_servers),
     };
 
