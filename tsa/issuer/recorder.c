@@ -221,6 +221,8 @@ static void (*const put_answer[])(struct recorder *r, const struct job *job) = {
     [JOB_PONG] = put_pong,
 };
 
+_Static_assert(RC_CLOCK_LEAP - RC_CLOCK_BACKWARDS == 10, "the clock's reasons stand together");
+
 static bool is_of_clock(enum rc rc)
 {
     return rc >= RC_CLOCK_BACKWARDS && rc <= RC_CLOCK_LEAP;
