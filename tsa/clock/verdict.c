@@ -16,6 +16,8 @@
 #define NOISE_NS 100000
 /* An exchange with a time server that began before the clock was set may end after it. */
 #define EXCHANGE_NS SECOND
+/* chronyd takes a jump of more than ten seconds for what it is, and forgets all that it has measured before. */
+#define NOTICED_NS (15 * SECOND)
 /* adjtimex(2) slews by less than a tenth (tick: 900,000 to 1,100,000). */
 #define MOST_SLEW 10
 /* What a time service may begin to slew right after a sample, by what it has measured since (maxslewrate of conf/chrony.conf; ntp_adjtime(3)); CLOCK_MONOTONIC,
@@ -153,6 +155,7 @@ void verdict_init(struct verdict *verdict, const struct verdict_rules *rules,
 static bool is_measured_since(const struct verdict *v, const struct timesrc_sample *s)
 {
     const int64_t rest = add(v->settled_mono_ns, EXCHANGE_NS);
+    const int64_t back = subtract(v->high_ns, s->real_minus_mono_ns);
     int64_t doubt;
 
     if (s->rc != RC_OK) {
@@ -162,12 +165,9 @@ static bool is_measured_since(const struct verdict *v, const struct timesrc_samp
         return s->measurement != v->last.measurement && v->heard_mono_ns >= rest;
     }
     /* Its age is told by the clock that was set (one from before a step back seems to be younger than it is), or by one that nobody slews. */
-    doubt = s->explains_steps
-                ? subtract(s->mono_ns, s->measured_mono_ns) / MOST_SLEW
-                : add(larger(subtract(v->high_ns, s->real_minus_mono_ns), 0), larger(s->bound_ns, 0));
-    return s->measured_mono_ns >= rest &&
-           (subtract(s->measured_mono_ns, doubt) >= rest ||
-            subtract(s->mono_ns, subtract(s->measured_mono_ns, doubt)) > v->rules.max_age_ns);
+    doubt = s->explains_steps ? subtract(s->mono_ns, s->measured_mono_ns) / MOST_SLEW
+                              : add(back > NOTICED_NS ? 0 : back, larger(s->bound_ns, 0));
+    return subtract(s->measured_mono_ns, larger(doubt, 0)) >= rest;
 }
 
 static void unsettle(struct verdict *v, int64_t mono_ns, int64_t real_minus_mono_ns)

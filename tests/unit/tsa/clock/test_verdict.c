@@ -246,7 +246,7 @@ static void test_measured_before_step_back(void **state)
     assert_int_equal(t.record.num_good, 1);
 }
 
-/* By a year: a measurement can not be as old as that. */
+/* By a year: so large a jump makes chronyd forget what it knew. */
 static void test_step_back_a_year(void **state)
 {
     (void)state;
