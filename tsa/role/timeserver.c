@@ -96,7 +96,8 @@ static bool is_number(const char *host)
     return inet_pton(AF_INET, host, &any) == 1 || inet_pton(AF_INET6, host, &any) == 1;
 }
 
-/* Nobody in particular, or many: none that could be asked, and checked by its address. */
+/* Nobody in particular, or many, or somebody else on each network: none that could be asked, and checked by its address. An IPv4 address in the clothes of
+ * IPv6 would be a second server to whoever counts them. */
 static bool is_one_host(const char *host)
 {
     struct in6_addr six;
@@ -108,7 +109,8 @@ static bool is_one_host(const char *host)
         return address >> 24 != 0 && address >> 28 < 14; /* 0.0.0.0/8, 224.0.0.0/4, 240.0.0.0/4 */
     }
     return inet_pton(AF_INET6, host, &six) != 1 ||
-           (!IN6_IS_ADDR_UNSPECIFIED(&six) && !IN6_IS_ADDR_MULTICAST(&six));
+           !(IN6_IS_ADDR_UNSPECIFIED(&six) || IN6_IS_ADDR_MULTICAST(&six) || IN6_IS_ADDR_LINKLOCAL(&six) ||
+             IN6_IS_ADDR_V4MAPPED(&six));
 }
 
 /* Where the host ends and where a port begins (NULL: none). False for brackets that do not close. */
