@@ -76,7 +76,11 @@ static void print_state(const json_t *status)
     print_addresses(status, "listen", "", &comma);
     print_addresses(status, "tls", " (TLS)", &comma);
     print_addresses(status, "metrics", " (metrics)", &comma);
-    printf("\nprocess  %lld since %s, tsa %s, %s\n", number_of(status, "pid"), text_of(status, "started"),
+    printf("\n");
+    if (json_is_string(json_object_get(status, "lab_time"))) {
+        printf("         %s: its tokens are no evidence of any time\n", text_of(status, "lab_time"));
+    }
+    printf("process  %lld since %s, tsa %s, %s\n", number_of(status, "pid"), text_of(status, "started"),
            text_of(status, "version"), text_of(status, "configuration"));
 }
 
