@@ -14,6 +14,9 @@
 #define SLEW_WINDOW_NS INT64_C(500000000)
 #define SLEW_MOST_PPB  1e9
 
+/* Two answers that are each closer than this contradict each other when UTC has moved by a leap second between them, or this machine has slept for one. */
+#define TELLING_NS INT64_C(250000000)
+
 #define OLDEST_NS (10 * INT64_C(86400) * 1000000000)
 
 static int64_t magnitude(int64_t n)
@@ -166,9 +169,15 @@ bool sntp_estimate_has_majority(const struct sntp_estimate *estimate, int64_t ra
 
 /* ---- the sample ---- */
 
+/* When this server last told something that would have shown if what counts of it were not true any more: a vague answer may agree with anything. */
 static int64_t newest_of(const struct sntp_estimate *e, const struct judged *j, size_t i)
 {
-    return e->servers[j->who[i]].kept[0].received_raw_ns;
+    const struct sntp_kept *kept = e->servers[j->who[i]].kept;
+
+    while (kept != j->best[i] && kept->error_ns >= TELLING_NS) {
+        kept++;
+    }
+    return kept->received_raw_ns;
 }
 
 /* Since when a majority has answered: a single server that still does proves nothing. */

@@ -196,6 +196,40 @@ static void counts_the_age_of_a_majority(void **unused)
     assert_int_equal(sample().measured_mono_ns, t.mono - SECOND);
 }
 
+/* UTC moves by a leap second while the network is slow: answers that leave a second open agree with those of before, which go on to count. That must not
+ * look as if they had been confirmed. */
+static void takes_no_vague_answer_for_a_measurement(void **unused)
+{
+    const struct lie vague = {.there_ns = 1200 * MS, .back_ns = 1200 * MS};
+
+    (void)unused;
+    start();
+    all_answer();
+    pass(30 * SECOND);
+    t.utc -= SECOND;
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(answer(i, &vague));
+    }
+    assert_true(sample().bound_ns < true_error());
+    assert_int_equal(sample().measured_mono_ns, t.mono - 30 * SECOND);
+    pass(SECOND);
+    all_answer();
+    assert_true(sample().bound_ns >= true_error());
+    assert_int_equal(sample().measured_mono_ns, t.mono);
+
+    /* Where nothing better ever comes, it counts as old as what is believed. */
+    start();
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(answer(i, &vague));
+    }
+    assert_int_equal(sample().measured_mono_ns, t.mono);
+    pass(30 * SECOND);
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(answer(i, &vague));
+    }
+    assert_int_equal(sample().measured_mono_ns, t.mono);
+}
+
 static void sees_a_step_at_once(void **unused)
 {
     static const int64_t steps[] = {MS, 5 * MS, 50 * MS, SECOND, 3600 * SECOND, 365 * 86400 * SECOND};
@@ -477,6 +511,7 @@ int main(void)
         cmocka_unit_test(widens_with_age_and_ends),
         cmocka_unit_test(ends_at_the_greatest_age),
         cmocka_unit_test(counts_the_age_of_a_majority),
+        cmocka_unit_test(takes_no_vague_answer_for_a_measurement),
         cmocka_unit_test(sees_a_step_at_once),
         cmocka_unit_test(is_not_moved_by_one_that_lies),
         cmocka_unit_test(tells_the_least_stratum_of_the_majority),
