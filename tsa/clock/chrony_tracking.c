@@ -295,14 +295,23 @@ static enum clockpage_leap leap_of(uint32_t leap)
     return leaps[leap];
 }
 
-/* Its measurement stands on its own estimate of UTC; never in the future, whatever the clock was set to since. */
-static int64_t measured_mono(const struct chrony_tracking *tracking, int64_t mono_ns,
-                             int64_t real_minus_mono_ns)
+/* Its measurement stands on its own estimate of UTC. */
+static int64_t measured_mono(const struct chrony_tracking *tracking, int64_t real_minus_mono_ns)
 {
     const int64_t measured = gentime_diff_ns(tracking->measured, (struct gentime){0});
-    const int64_t then = measured - tracking->correction_ns - real_minus_mono_ns;
 
-    return then < mono_ns ? then : mono_ns;
+    return measured - tracking->correction_ns - real_minus_mono_ns;
+}
+
+static int64_t bound_of(const struct chrony_tracking *tracking)
+{
+    return llabs(tracking->correction_ns) + tracking->root_dispersion_ns + (tracking->root_delay_ns + 1) / 2;
+}
+
+bool chrony_tracking_is_ahead(const struct chrony_tracking *tracking, int64_t mono_ns,
+                              int64_t real_minus_mono_ns)
+{
+    return measured_mono(tracking, real_minus_mono_ns) - bound_of(tracking) > mono_ns + NS_PER_SECOND;
 }
 
 void chrony_tracking_sample(const struct chrony_tracking *tracking, int64_t mono_ns,
@@ -322,9 +331,11 @@ void chrony_tracking_sample(const struct chrony_tracking *tracking, int64_t mono
     if (out->rc != RC_OK) {
         return;
     }
-    out->bound_ns =
-        llabs(tracking->correction_ns) + tracking->root_dispersion_ns + (tracking->root_delay_ns + 1) / 2;
+    out->bound_ns = bound_of(tracking);
     out->drift_ppb = tracking->skew_ppb + llabs(tracking->residual_ppb) + OWN_DRIFT_PPB;
     out->measurement = (uint64_t)tracking->measured.sec * (uint64_t)NS_PER_SECOND + tracking->measured.nsec;
-    out->measured_mono_ns = measured_mono(tracking, mono_ns, real_minus_mono_ns);
+    out->measured_mono_ns = measured_mono(tracking, real_minus_mono_ns);
+    if (out->measured_mono_ns > mono_ns) {
+        out->measured_mono_ns = mono_ns; /* whatever the clock was set to since */
+    }
 }

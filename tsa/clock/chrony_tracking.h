@@ -36,6 +36,11 @@ enum rc chrony_tracking_parse(struct bytes reply, uint32_t sequence, struct chro
 int64_t chrony_tracking_growth(const struct chrony_tracking *before, const struct chrony_tracking *after,
                                int64_t later_ns);
 
+/* chrony_tracking_is_ahead tells whether its last measurement lies in the future of that moment, by more than it may be wrong and a second: the clock was
+ * set back since, and it has not noticed. */
+bool chrony_tracking_is_ahead(const struct chrony_tracking *tracking, int64_t mono_ns,
+                              int64_t real_minus_mono_ns);
+
 /* chrony_tracking_sample makes the sample of a report that was asked for at mono_ns, when REALTIME - MONOTONIC was real_minus_mono_ns. */
 void chrony_tracking_sample(const struct chrony_tracking *tracking, int64_t mono_ns,
                             int64_t real_minus_mono_ns, struct timesrc_sample *out);

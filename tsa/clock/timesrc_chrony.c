@@ -37,6 +37,7 @@ struct chrony {
     int64_t report_mono_ns, report_real_minus_mono_ns, growth_ppb;
     uint64_t measurement;       /* the last that was told, also when there is no reference any more */
     int64_t first_seen_mono_ns; /* that it stood in a report */
+    bool is_ahead;              /* it lay in the future then */
     const char *told;           /* what was wrong with the last reply that could not be used */
 };
 
@@ -118,7 +119,8 @@ static void learn_growth(struct chrony *chrony, const struct chrony_tracking *re
     }
 }
 
-/* A measurement is at least as old as when it was first seen, whatever the clock was set to since. */
+/* A measurement is at least as old as when it was first seen, whatever the clock was set to since. One that is new here and lies in the future is from before the
+ * clock was set back: nobody has seen that step, when it was before our time. */
 static void learn_measurement(struct chrony *chrony, const struct chrony_tracking *report)
 {
     struct timesrc_sample sample;
@@ -127,6 +129,11 @@ static void learn_measurement(struct chrony *chrony, const struct chrony_trackin
     if (sample.rc == RC_OK && sample.measurement != chrony->measurement) {
         chrony->measurement = sample.measurement;
         chrony->first_seen_mono_ns = chrony->asked_mono_ns;
+        chrony->is_ahead =
+            chrony_tracking_is_ahead(report, chrony->asked_mono_ns, chrony->asked_real_minus_mono_ns);
+        if (chrony->is_ahead) {
+            log_warning("the clock was set back, and chronyd has not measured it since");
+        }
     }
 }
 
@@ -211,6 +218,10 @@ static void sample(void *source, struct timesrc_sample *out)
     }
     out->measurement = chrony->measurement;
     out->drift_ppb += out->rc == RC_OK ? chrony->growth_ppb : 0;
+    if (chrony->is_ahead && out->rc == RC_OK) {
+        out->rc = RC_CLOCK_UNSYNCHRONISED;
+        out->bound_ns = -1;
+    }
     if (!chrony->has_report || chrony->is_absent || now_mono_ns() - chrony->report_mono_ns > PATIENCE_NS) {
         put_silence(chrony, out);
     }

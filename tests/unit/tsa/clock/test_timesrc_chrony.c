@@ -347,6 +347,37 @@ static void test_a_step_makes_no_measurement_younger(void **state)
     assert_true(sample().measured_mono_ns < -2000 * SECOND);
 }
 
+/* The clock was set back by an hour before we came, and chronyd does not know: its bound is that of another clock, until it has measured anew. */
+static void test_set_back_before_the_start(void **state)
+{
+    (void)state;
+    t.real_ns -= 3600 * SECOND;
+    for (int i = 0; i < 3; i++) {
+        ask_and_answer();
+        assert_int_equal(sample().rc, RC_CLOCK_UNSYNCHRONISED);
+        assert_true(sample().bound_ns == -1);
+        pass(SECOND);
+    }
+    t.real_ns += 3600 * SECOND; /* and set right again: nobody knows that either */
+    ask_and_answer();
+    assert_int_equal(sample().rc, RC_CLOCK_UNSYNCHRONISED);
+    pass(SECOND);
+    ask();
+    answer_as(t.sequence, 14 * SECOND);
+    assert_true(take());
+    assert_int_equal(sample().rc, RC_OK);
+    pass(SECOND);
+    ask();
+    answer_as(t.sequence,
+              16 * SECOND); /* by a second and what it admits: its word may be as inexact as that */
+    assert_true(take());
+    assert_int_equal(sample().rc, RC_OK);
+    ask();
+    answer_as(t.sequence, 16 * SECOND + 30000000);
+    assert_true(take());
+    assert_int_equal(sample().rc, RC_CLOCK_UNSYNCHRONISED);
+}
+
 /* Lost and back again with the measurement that was known before: it keeps its number in between. */
 static void test_a_loss_is_no_measurement(void **state)
 {
@@ -429,6 +460,7 @@ int main(void)
         TEST(test_a_flood_ends),
         TEST(test_nobody_there),
         TEST(test_a_step_makes_no_measurement_younger),
+        TEST(test_set_back_before_the_start),
         TEST(test_a_loss_is_no_measurement),
         TEST(test_a_clock_that_nobody_steers),
         TEST(test_ipv6),
