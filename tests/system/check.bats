@@ -371,10 +371,18 @@ EOF
 
 @test "a clock service that is not there is told, and what is no file" {
     clock 'source = "system"; file = "none/clock";'
-    expect 1 "error: clock.file: none/clock: No such file or directory: start the clock service first (tsa clock run"
+    expect 1 "error: clock.file: can not open none/clock: No such file or directory; start the clock service first (tsa clock run"
     [ "$(count error)" -eq 1 ]
     mkdir none none/clock
-    expect 1 "error: clock.file: none/clock is no file"
+    expect 1 "error: clock.file: none/clock is not a clock file"
+    rmdir none/clock
+    head -c 4096 tsa.key > none/clock
+    expect 1 "error: clock.file: none/clock is not a clock file"
+    # What a start would refuse: others could say how wrong the clock is.
+    head -c 4096 /dev/zero > none/clock
+    expect 0
+    chmod 666 none/clock
+    expect 1 "error: clock.file: none/clock has mode 0666" "chmod go-w none/clock"
 }
 
 @test "accuracy: claimed without proof, proven and not claimed, eaten by rounding" {

@@ -4,16 +4,14 @@
  */
 #include "tsa/parent/check_clock.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tsa/base/now.h"
 #include "tsa/base/safefile.h"
 #include "tsa/clock/leaplist.h"
 #include "tsa/parent/check_promise.h"
+#include "tsa/parent/clockfile.h"
 #include "tsa/role/clockwords.h"
 
 #define LEAP_LIST_MAX (1u << 20)
@@ -93,20 +91,14 @@ static void check_leap_list(const struct settings *settings, struct check_report
 
 static void check_file(const struct settings *settings, struct check_report *report)
 {
-    const char *path = settings->clock.file;
-    struct stat st;
+    const bool has_service = settings->clock.file && *settings->clock.file;
+    char why[CLOCKFILE_WHY_MAX];
+    const int fd = has_service ? clockfile_open(settings, why) : -1;
 
-    if (!path || !*path) {
-        return;
-    }
-    if (stat(path, &st) != 0) {
-        cfg_errors_add(
-            &report->errors,
-            "clock.file: %s: %s: start the clock service first (tsa clock run; systemctl enable --now "
-            "tsa-clock)",
-            path, strerror(errno));
-    } else if (!S_ISREG(st.st_mode)) {
-        cfg_errors_add(&report->errors, "clock.file: %s is no file", path);
+    if (fd >= 0) {
+        (void)close(fd);
+    } else if (has_service) {
+        cfg_errors_add(&report->errors, "%s", why);
     }
 }
 

@@ -19,8 +19,7 @@
 #define CLOCK_FILE  "clock"
 #define FOLDER_MODE 0700
 
-#define STAYS         "that can not change while it runs: stop it and start it again"
-#define START_SERVICE "start the clock service (tsa clock run -c FILE) first"
+#define STAYS "that can not change while it runs: stop it and start it again"
 
 __attribute__((format(printf, 2, 3))) static enum rc fail(struct house *house, const char *format, ...)
 {
@@ -55,60 +54,32 @@ bool house_has_service(const struct settings *settings)
     return settings->clock.file && *settings->clock.file;
 }
 
+/* With its room on the disk: to write into a mapped file that has none is SIGBUS. */
 static enum rc make_clock(struct house *house, const char *run_dir)
 {
     const bool gone = unlinkat(house->run_dir, CLOCK_FILE, 0) == 0 || errno == ENOENT;
+    int error;
 
     if (gone) {
         house->clock = openat(house->run_dir, CLOCK_FILE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         house->clock_readonly = openat(house->run_dir, CLOCK_FILE, O_RDONLY | O_CLOEXEC);
     }
-    if (house->clock < 0 || house->clock_readonly < 0 || ftruncate(house->clock, CLOCKPAGE_FILE_SIZE) != 0) {
-        return fail(house, "can not make %s/" CLOCK_FILE ": %s", run_dir, strerror(errno));
-    }
-    return RC_OK;
-}
-
-/* Nothing but zeros: it is made, and the first record is on its way. Everything else has to be a record. */
-static bool is_clock_file(int fd, const struct clockpage *page)
-{
-    struct clockpage_record record;
-    uint64_t magic;
-
-    return (pread(fd, &magic, sizeof(magic), 0) == sizeof(magic) && magic == 0) ||
-           clockpage_read(page, &record);
-}
-
-/* Who may write into it decides how wrong the clock can be: its owner, and nobody beside him. */
-static enum rc open_service(struct house *house, const char *path)
-{
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    struct stat st;
-
-    house->clock_readonly = fd;
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        return fail(house, "clock.file: can not open %s: %s; " START_SERVICE, path, strerror(errno));
-    }
-    house->page = S_ISREG(st.st_mode) ? clockpage_open(fd, false) : NULL;
-    if (!house->page || !is_clock_file(fd, house->page)) {
-        return fail(house, "clock.file: %s is not a clock file that is in use; " START_SERVICE, path);
-    }
-    if (st.st_mode & (S_IWGRP | S_IWOTH)) {
-        return fail(house,
-                    "clock.file: %s has mode %04o: others than the clock service may write it; chmod go-w %s",
-                    path, (unsigned)(st.st_mode & 07777), path);
-    }
-    return RC_OK;
+    error = house->clock >= 0 && house->clock_readonly >= 0
+                ? posix_fallocate(house->clock, 0, CLOCKPAGE_FILE_SIZE)
+                : errno;
+    return error == 0 ? RC_OK : fail(house, "can not make %s/" CLOCK_FILE ": %s", run_dir, strerror(error));
 }
 
 static enum rc open_clock(struct house *house, const struct settings *settings)
 {
-    enum rc rc;
+    enum rc rc = RC_OK;
 
     if (house_has_service(settings)) {
-        return open_service(house, settings->clock.file);
+        house->clock_readonly = clockfile_open(settings, house->error);
+        rc = house->clock_readonly >= 0 ? RC_OK : RC_IO;
+    } else {
+        rc = make_clock(house, settings->run_dir);
     }
-    rc = make_clock(house, settings->run_dir);
     if (rc == RC_OK) {
         house->page = clockpage_open(house->clock_readonly, false);
         rc = house->page ? RC_OK : fail(house, "can not map the clock file: %s", strerror(errno));

@@ -7,6 +7,7 @@
 #define TSA_PARENT_HOUSE_H
 
 #include "tsa/front/shared.h"
+#include "tsa/parent/clockfile.h"
 #include "tsa/parent/spawn.h"
 #include "tsa/role/clockpage.h"
 #include "tsa/role/settings.h"
@@ -16,10 +17,10 @@ struct house {
     int ledger;
     int clock; /* of the clock role; the issuer gets clock_readonly. -1: a service of its own writes it */
     int clock_readonly;
-    struct clockpage *page; /* the clock file, mapped to be read */
-    int counters;           /* of the fronts */
-    struct shared *shared;  /* the counters, mapped */
-    char error[400];        /* of the last failure */
+    struct clockpage *page;        /* the clock file, mapped to be read */
+    int counters;                  /* of the fronts */
+    struct shared *shared;         /* the counters, mapped */
+    char error[CLOCKFILE_WHY_MAX]; /* of the last failure */
 };
 
 #define HOUSE_NONE                                                                                           \

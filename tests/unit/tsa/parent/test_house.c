@@ -221,6 +221,15 @@ static void write_garbage(const char *path, size_t len)
     (void)close(fd);
 }
 
+static void spoil_counter(const char *path)
+{
+    const int fd = open(path, O_WRONLY | O_CLOEXEC);
+    const uint64_t odd = 7;
+
+    assert_int_equal(pwrite(fd, &odd, sizeof(odd), sizeof(odd)), sizeof(odd));
+    (void)close(fd);
+}
+
 static void expect_refused(struct place *place, const char *why)
 {
     struct house house;
@@ -242,7 +251,7 @@ static void test_no_service(void **state)
     place_init(&place);
     (void)snprintf(path, sizeof(path), "%s/clock", place.dir);
     place.settings.clock.file = path;
-    expect_refused(&place, "start the clock service (tsa clock run -c FILE) first");
+    expect_refused(&place, "start the clock service first (tsa clock run -c FILE");
     write_garbage(path, 100);
     expect_refused(&place, "is not a clock file");
     write_garbage(path, CLOCKPAGE_FILE_SIZE);
@@ -256,6 +265,27 @@ static void test_no_service(void **state)
     place.settings.clock.file = path;
     make_clock_file(path, true, 0664);
     expect_refused(&place, "mode 0664");
+    /* Of an account that nobody has named, which could say what it likes of the clock. */
+    assert_int_equal(unlink(path), 0);
+    make_clock_file(path, true, 0644);
+    if (geteuid() == 0) {
+        char user[] = "61234";
+
+        assert_int_equal(chown(path, 61234, 61234), 0);
+        expect_refused(&place, "belongs to user 61234");
+        place.settings.users.clock = user;
+        assert_int_equal(house_open(&house, &place.settings), RC_OK);
+        house_close(&house);
+        place.settings.users.clock = NULL;
+    } else {
+        print_message("not as root: no file can be given away\n");
+    }
+    /* Its writer died in the middle of a record: the next one goes on. */
+    assert_int_equal(unlink(path), 0);
+    make_clock_file(path, true, 0644);
+    spoil_counter(path);
+    assert_int_equal(house_open(&house, &place.settings), RC_OK);
+    house_close(&house);
     /* Made, and its first record is on its way. */
     assert_int_equal(unlink(path), 0);
     make_clock_file(path, false, 0644);
