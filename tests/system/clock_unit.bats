@@ -111,6 +111,26 @@ is_jailed() { grep -q '^Seccomp:[[:space:]]*2' "/proc/$CLOCK_PID/status"; }
     refute grep -E 'AddressSanitizer|runtime error:' err clock.err
 }
 
+@test "cut by whoever may write it, it is no record, and ends nobody but its writer" {
+    clock_start
+    await 10 test -s clock
+    own_start
+    await 10 is_granted
+    : > clock
+    await 10 is_refused
+    run "$TSA" clock status -c tsa.conf
+    [ "$status" -eq 1 ]
+    kill -0 "$OWN_PID"
+    wait "$CLOCK_PID" || true
+    clock_start
+    await 15 is_granted
+    kill "$OWN_PID"
+    wait "$OWN_PID"
+    OWN_PID=
+    refute grep -E 'died|AddressSanitizer|runtime error:' err
+    clock_end TERM
+}
+
 @test "an authority without it does not start, and says what to start first" {
     run timeout 20 "$TSA" run -c tsa.conf
     [ "$status" -eq 78 ]
@@ -153,7 +173,16 @@ is_jailed() { grep -q '^Seccomp:[[:space:]]*2' "/proc/$CLOCK_PID/status"; }
     mkfifo none/clock
     run timeout 10 "$TSA" clock run -c tsa.conf
     [ "$status" -eq 78 ]
-    [[ "$output" == *"none/clock"*"no file"* ]]
+    [[ "$output" == *"none/clock"*"no clock file"* ]]
+    # What is something else already stays as it is, and who may read it.
+    rm none/clock
+    cp tsa.key none/clock
+    chmod 600 none/clock
+    run "$TSA" clock run -c tsa.conf
+    [ "$status" -eq 78 ]
+    [[ "$output" == *"none/clock is no clock file, and is left as it is"* ]]
+    cmp tsa.key none/clock
+    [ "$(stat -c %a none/clock)" = 600 ]
     sed -i 's/^clock = {/& sorce = 1;/' tsa.conf
     run "$TSA" clock run -c tsa.conf
     [ "$status" -eq 78 ]
@@ -211,7 +240,20 @@ is_jailed() { grep -q '^Seccomp:[[:space:]]*2' "/proc/$CLOCK_PID/status"; }
     await 10 grep -q '^READY=1' notices
     [ -f clock ]
     clock_end TERM
+    # Also where no name can be resolved yet: the authority comes up after it, and would not without the file.
+    rm clock
+    : > notices
+    sed -i 's/^clock = {/& servers = ( { address = "127.0.0.1:9"; }, { address = "a.invalid"; }, { address = "b.invalid"; } );/' tsa.conf
+    NOTIFY_SOCKET=$PWD/notify run timeout 20 "$TSA" clock run -c tsa.conf
+    [ "$status" -eq 1 ]
+    await 10 grep -q '^READY=1' notices
     kill "$receiver"
+    clock_conf=$(sed 's/ servers = ([^)]*);//' tsa.conf)
+    echo "$clock_conf" > tsa.conf
+    own_start
+    is_refused
+    clock_start
+    await 15 is_granted
 }
 
 @test "a real chronyd takes conf/chrony.conf as it stands" {

@@ -91,7 +91,7 @@ static bool prepare_file(int fd)
                                              write_at(fd, boot_id, sizeof(boot_id), CLOCKPAGE_FILE_SIZE)));
 }
 
-/* The lock lives as long as the process: the role inherits the descriptor. */
+/* Of whatever else is there by mistake, a key perhaps, nothing is touched. The lock lives as long as the process: the role inherits the descriptor. */
 static int open_file(struct clock_start *start)
 {
     const char *path = start->settings.clock.file;
@@ -102,8 +102,9 @@ static int open_file(struct clock_start *start)
         log_error("clock.file: can not open %s: %s", path, strerror(errno));
         return EX_CONFIG;
     }
-    if (!S_ISREG(st.st_mode)) {
-        log_error("clock.file: %s is no file", path);
+    if (clockpage_look(start->file) == CLOCKPAGE_NONE) {
+        log_error("clock.file: %s is no clock file, and is left as it is: name another one, or remove it",
+                  path);
         return EX_CONFIG;
     }
     if (flock(start->file, LOCK_EX | LOCK_NB) != 0) {
@@ -162,6 +163,7 @@ static int open_stock(struct clock_start *start)
         .config = start->path, .settings = &start->settings, .resolved = &resolved};
     enum rc rc;
 
+    (void)notify_send("READY=1\nSTATUS=resolving names\n"); /* an authority finds the file from now on */
     resolve_wait(&start->settings, start->config, &resolved);
     rc = clockstock_open(&start->stock, &source, &errors, &warnings);
     return complain(&errors, &warnings, rc == RC_OK ? 0 : EX_NOT_NOW);
@@ -179,7 +181,7 @@ static int become_clock(const struct clock_start *start)
         spawn_add(&spawn, "clock", start->file);
         spawn_add(&spawn, "lock", lock);
         clockstock_give(&start->stock, &spawn);
-        (void)notify_send("READY=1\nSTATUS=writing %s\n", start->settings.clock.file);
+        (void)notify_send("STATUS=writing %s\n", start->settings.clock.file);
         rc = spawn_replace(&spawn);
     }
     log_error("can not become the clock role: %s", strerror(errno));
