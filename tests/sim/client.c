@@ -256,7 +256,7 @@ void client_acknowledge(void)
         return;
     }
     client_note("acknowledged: %.3f s ahead", (double)state.ahead_ns / 1e9);
-    clockgate_lower(&c.common, state.time.now);
+    clockgate_lower(&c.common, c.common.last_ns, state.time.now);
     c.order.last_ns = 0;
     c.last_now = state.time.now;
     memset(c.last_time, 0, sizeof(c.last_time));

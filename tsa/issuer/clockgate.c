@@ -11,6 +11,7 @@
 
 #define SECOND    INT64_C(1000000000)
 #define DAY       (86400 * SECOND)
+#define LATEST    (INT64_MAX - DAY)
 #define DRIFT_MAX SECOND /* parts per 10^9: a clock that gains a second each second is none */
 /* Around midnight UTC of a day that ends with an announced leap second: the larger one of these. */
 #define LEAP_NEAR   (11 * SECOND / 10)
@@ -82,9 +83,9 @@ void clockgate_raise(struct clockgate_common *common, struct gentime t)
     raise_to(&common->last_ns, ns_of(t));
 }
 
-void clockgate_lower(struct clockgate_common *common, struct gentime t)
+void clockgate_lower(struct clockgate_common *common, int64_t from_ns, struct gentime t)
 {
-    atomic_store(&common->last_ns, ns_of(t));
+    (void)atomic_compare_exchange_strong(&common->last_ns, &from_ns, ns_of(t));
 }
 
 /* ---- one look at the clock ---- */
@@ -189,7 +190,7 @@ static void judge_record(struct look *l, bool lab_time)
         l->is_ignorant = r->state == CLOCKPAGE_UNKNOWN;
         l->is_mending = r->num_good > 0;
         find(l, reason, r->figure_ns);
-    } else if (l->now <= 0) {
+    } else if (l->now <= 0 || l->now > LATEST) { /* 1970, 2262: what can not be counted with */
         find(l, RC_CLOCK_UNSYNCHRONISED, -1);
     }
 }
@@ -382,18 +383,25 @@ static void judge_rounding(struct look *l, const struct clockgate_claim *claim)
  * right once, though the claim is not carried, is not made wrong by a worse look. */
 static void look_for(struct clockgate *gate, const struct clockgate_claim *claim, struct look *l)
 {
+    struct clockpage_record record;
+
     for (int i = 0; i < LOOKS; i++) {
         struct clockgate_time t;
         struct look again;
 
         look(gate, window_of(claim), &again);
         judge_rounding(&again, claim);
-        *l = i == 0 || l->rc != RC_OK || again.rc == RC_OK || again.rc == RC_CLOCK_LEAP ? again : *l;
+        if (i == 0 || l->rc != RC_OK || again.rc == RC_OK || again.rc == RC_CLOCK_LEAP) {
+            *l = again;
+        } else {
+            gate->record = record; /* which the better look was at */
+        }
         fill(l, (struct gentime){0}, &t);
         t.time = gentime_round(l->real, claim->time_digits);
         if (l->rc == RC_CLOCK_LEAP || (l->rc == RC_OK && carries(claim, &t))) {
             return;
         }
+        record = gate->record;
     }
 }
 

@@ -103,8 +103,9 @@ void clockgate_watch(struct clockgate *gate, struct clockgate_state *out);
 /* clockgate_check gives RC_OK where a token without a claim would pass, else the reason. */
 enum rc clockgate_check(struct clockgate *gate) MUST_CHECK;
 
-/* clockgate_lower sets the last reading back to t: somebody has acknowledged that the clock was set back. */
-void clockgate_lower(struct clockgate_common *common, struct gentime t);
+/* clockgate_lower sets the last reading back to t: somebody has acknowledged that the clock was set back. Not where it is not from_ns any more: a token
+ * was made meanwhile. */
+void clockgate_lower(struct clockgate_common *common, int64_t from_ns, struct gentime t);
 
 /* clockgate_explain writes what stands behind a reason of clockgate_pass, for people ("it may be wrong by 1.204 s, this unit declares 1 s"); empty where
  * there is nothing to say. claim may be NULL. Printable ASCII. Returns out. */

@@ -269,6 +269,7 @@ static enum rc decline(const struct clockgate_state *s, char why[CLOCKGATE_WHY_M
 enum rc clockwatch_acknowledge(struct clockwatch *w, struct bytes reason, char why[CLOCKGATE_WHY_MAX])
 {
     why[0] = 0;
+    issue_take_mark(w->core, &w->mark); /* before it is looked whether the clock is behind it */
     clockgate_watch(&w->gate, &w->state);
     if (w->state.reason != RC_CLOCK_BACKWARDS) {
         return decline(&w->state, why);
@@ -282,7 +283,7 @@ void clockwatch_go_back(struct clockwatch *w, struct bytes reason)
 {
     char ahead[CLOCKWORDS_MAX];
 
-    issue_go_back(w->core, w->acknowledged);
+    issue_go_back(w->core, &w->mark, w->acknowledged);
     log_warning("clock: it is acknowledged that the last token lies %s ahead of it: %.*s",
                 clockwords_duration(w->back_ns, ahead), (int)reason.len, (const char *)reason.data);
 }

@@ -18,6 +18,7 @@ struct clockwatch {
     struct clockgate_state state;
     struct gentime since;        /* of the state; sec 0 = it is not known yet */
     struct gentime acknowledged; /* the clock's reading then, and how far the last token lay ahead */
+    struct issue_mark mark;
     int64_t back_ns;
     uint32_t num_changes; /* since the state was first known */
     int64_t looked_ns;    /* CLOCK_MONOTONIC; 0 = not yet */

@@ -100,7 +100,8 @@ static int64_t order_after(const struct issue_unit *u, int64_t last_ns)
     for (int64_t digits = u->unit->settings->time_digits; digits > 0; digits--) {
         rounding /= 10;
     }
-    return last_ns + (rounding > CLOCKGATE_AHEAD_NS ? rounding : CLOCKGATE_AHEAD_NS);
+    rounding = rounding > CLOCKGATE_AHEAD_NS ? rounding : CLOCKGATE_AHEAD_NS;
+    return last_ns < INT64_MAX - rounding ? last_ns + rounding : INT64_MAX;
 }
 
 int64_t issue_begin(struct issue_core *core, struct gentime last_clock)
@@ -123,13 +124,25 @@ int64_t issue_begin(struct issue_core *core, struct gentime last_clock)
     return wait;
 }
 
-void issue_go_back(struct issue_core *core, struct gentime t)
+void issue_take_mark(struct issue_core *core, struct issue_mark *out)
 {
-    /* First what is asked last: nobody passes meanwhile. */
+    out->last_ns = atomic_load(&core->clock.last_ns);
     for (size_t i = 0; i < core->num_units; i++) {
-        atomic_store(&core->units[i].order.last_ns, gentime_diff_ns(t, (struct gentime){0}));
+        out->order_ns[i] = atomic_load(&core->units[i].order.last_ns);
     }
-    clockgate_lower(&core->clock, t);
+}
+
+void issue_go_back(struct issue_core *core, const struct issue_mark *mark, struct gentime t)
+{
+    const int64_t to = gentime_diff_ns(t, (struct gentime){0});
+
+    /* First what is asked last. */
+    for (size_t i = 0; i < core->num_units; i++) {
+        int64_t from = mark->order_ns[i];
+
+        (void)atomic_compare_exchange_strong(&core->units[i].order.last_ns, &from, to);
+    }
+    clockgate_lower(&core->clock, mark->last_ns, t);
 }
 
 /* ---- signing ---- */

@@ -47,8 +47,15 @@ void issue_halt(struct issue_core *core, enum rc rc);
  * tokens can follow those of whoever wrote before. */
 int64_t issue_begin(struct issue_core *core, struct gentime last_clock);
 
-/* issue_go_back lets tokens begin at t again: somebody has acknowledged that the clock was set back. */
-void issue_go_back(struct issue_core *core, struct gentime t);
+/* How far all tokens have come. */
+struct issue_mark {
+    int64_t last_ns, order_ns[SETTINGS_MAX_UNITS];
+};
+void issue_take_mark(struct issue_core *core, struct issue_mark *out);
+
+/* issue_go_back lets tokens begin at t again: somebody has acknowledged that the clock was set back, as far as that had come. What was made since the mark
+ * was taken (the clock came there by itself) keeps its place. */
+void issue_go_back(struct issue_core *core, const struct issue_mark *mark, struct gentime t);
 
 /* issue_set_unit fills one place; unit must outlive it, *take_signer is taken over in any case. RC_CERT_*, RC_CRYPTO. */
 enum rc issue_set_unit(struct issue_core *core, size_t index, const struct unit *unit,

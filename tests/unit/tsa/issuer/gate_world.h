@@ -29,6 +29,7 @@ static struct {
     int64_t real, mono; /* ns */
     int64_t late;       /* by how much a thread loses the processor at each reading of the clock, so often: */
     unsigned num_late;
+    void (*meanwhile)(void); /* what others do once the clock was read, once */
 } simulated;
 
 static struct {
@@ -52,6 +53,12 @@ static inline void sim_real(void *arg, struct gentime *out)
     if (simulated.num_late > 0) {
         simulated.num_late--;
         advance(simulated.late);
+    }
+    if (simulated.meanwhile) {
+        void (*const happens)(void) = simulated.meanwhile;
+
+        simulated.meanwhile = NULL;
+        happens();
     }
 }
 

@@ -347,6 +347,46 @@ static void test_thread_loses_the_processor(void **state)
     assert_true(out.bound_ns > 5 * MS);
 }
 
+static void stop_unproven(void)
+{
+    complain(CLOCKPAGE_STOP, RC_CLOCK_UNREACHABLE, -1);
+    t.record.proven = CLOCKPAGE_TRUSTED;
+    publish();
+}
+
+/* The record becomes another one between two looks: what was found over the one is not filled up from the other. */
+static void test_record_between_looks(void **state)
+{
+    struct clockgate_time out;
+
+    (void)state;
+    t.record.bound_ns = 2 * SECOND;
+    publish();
+    simulated.meanwhile = stop_unproven;
+    assert_int_equal(pass_with(3, SECOND, &out), RC_CLOCK_BOUND);
+    assert_int_equal(out.proof, CLOCKPAGE_PROVEN);
+    assert_int_equal(out.bound_ns, 2 * SECOND + 1);
+    assert_int_equal(out.age_ns, 5 * SECOND);
+    assert_int_equal(pass_with(3, SECOND, &out), RC_CLOCK_UNREACHABLE);
+}
+
+/* Beyond what nanoseconds since 1970 can count nothing could be told of an order. */
+static void test_ends_of_time(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        simulated.real = (const int64_t[]){0, INT64_MAX, INT64_MAX - DAY + 1}[i];
+        sample();
+        t.record.proven = CLOCKPAGE_TRUSTED;
+        publish();
+        assert_int_equal(pass(), RC_CLOCK_UNSYNCHRONISED);
+        forget();
+    }
+    simulated.real--;
+    sample();
+    assert_int_equal(pass(), RC_OK);
+}
+
 static void test_backwards(void **state)
 {
     struct clockgate_time out;
@@ -396,7 +436,9 @@ static void test_year_back(void **state)
     }
     assert_true(s.state == CLOCKPAGE_STOP && s.reason == RC_CLOCK_BACKWARDS);
     assert_int_equal(s.ahead_ns, 365 * DAY - 3 * SECOND);
-    clockgate_lower(&t.common, s.time.now);
+    clockgate_lower(&t.common, atomic_load(&t.common.last_ns) - 1, s.time.now); /* it is not that any more */
+    assert_int_equal(pass(), RC_CLOCK_BACKWARDS);
+    clockgate_lower(&t.common, atomic_load(&t.common.last_ns), s.time.now);
     assert_int_equal(pass(), RC_OK);
     assert_int_equal(watch().state, CLOCKPAGE_SYNC);
 }
@@ -513,6 +555,8 @@ int main(void)
         GATE_TEST(test_what_is_no_new_record),
         GATE_TEST(test_record_that_leaves_its_stop),
         GATE_TEST(test_thread_loses_the_processor),
+        GATE_TEST(test_record_between_looks),
+        GATE_TEST(test_ends_of_time),
         GATE_TEST(test_backwards),
         GATE_TEST(test_year_back),
         GATE_TEST(test_refusal_raises_nothing),

@@ -227,12 +227,14 @@ static void test_begin(void **state)
 static void test_go_back(void **state)
 {
     const struct msg_stamp m = request();
+    struct issue_mark mark;
     struct gentime now;
     bool ordered;
 
     (void)state;
     order(3);
     assert_int_equal(stamp(&m), RC_OK);
+    issue_take_mark(&desk.core, &mark);
     desk.real_ns -= 3600 * DESK_SECOND;
     desk_sample(&desk);
     assert_int_equal(stamp(&m), RC_CLOCK_BACKWARDS);
@@ -240,10 +242,55 @@ static void test_go_back(void **state)
         desk.why,
         "the last token is of 2026-11-20T08:05:25Z, 60 min ahead of the clock; see tsa clock acknowledge");
     now = now_real();
-    issue_go_back(&desk.core, now);
+    issue_go_back(&desk.core, &mark, now);
     assert_int_equal(stamp(&m), RC_OK);
     assert_true(gentime_diff_ns(made(&ordered), now) < 2000000);
     assert_int_equal(stamp(&m), RC_OK);
+}
+
+/* While an acknowledgement is on its way to the disk the clock comes to where the last token was, and tokens are made: they keep their places. */
+static void test_go_back_too_late(void **state)
+{
+    const struct msg_stamp m = request();
+    struct issue_mark mark;
+    struct gentime now, last;
+    bool ordered;
+
+    (void)state;
+    order(3);
+    assert_int_equal(stamp(&m), RC_OK);
+    issue_take_mark(&desk.core, &mark);
+    desk.real_ns -= DESK_SECOND;
+    desk_sample(&desk);
+    assert_int_equal(stamp(&m), RC_CLOCK_BACKWARDS);
+    now = now_real();
+    desk_pass(&desk, DESK_SECOND);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(stamp(&m), RC_OK);
+        last = made(&ordered);
+        assert_true(ordered && gentime_compare(last, now) > 0);
+    }
+    desk_pass(&desk, DESK_SECOND / 1000);
+    assert_int_equal(stamp(&m), RC_OK);
+    last = made(&ordered);
+    issue_go_back(&desk.core, &mark, now);
+    assert_int_equal(stamp(&m), RC_OK);
+    assert_true(gentime_compare(made(&ordered), last) > 0);
+    desk.real_ns -= DESK_SECOND / 1000;
+    desk_sample(&desk);
+    assert_int_equal(stamp(&m), RC_CLOCK_BACKWARDS);
+}
+
+/* A record whose last token is of a time that can not be counted any more. */
+static void test_begin_at_the_end_of_time(void **state)
+{
+    const struct msg_stamp m = request();
+
+    (void)state;
+    order(1);
+    assert_int_equal(issue_begin(&desk.core, (struct gentime){.sec = 253402300799}), 0);
+    assert_int_equal(stamp(&m), RC_CLOCK_BACKWARDS);
+    assert_int_equal(atomic_load(&desk.core.units[0].order.last_ns), INT64_MAX);
 }
 
 /* ---- lab time ---- */
@@ -284,6 +331,8 @@ int main(void)
         TEST(test_too_many_for_their_times),
         TEST(test_begin),
         TEST(test_go_back),
+        TEST(test_go_back_too_late),
+        TEST(test_begin_at_the_end_of_time),
         TEST(test_lab_time),
     };
 
