@@ -137,6 +137,21 @@ json() { "$TSA" status -c "$LAB/tsa.conf" --json | jq -r "$1"; }
     done
     run "$TSA" clock acknowledge --run none --reason 'just so'
     [ "$status" -eq 69 ]
+    [[ "$output" != *"may have been taken"* ]]
+    # Asked, and then it is gone: nobody knows what became of it.
+    mkdir gone
+    python3 -B -c 'import socket
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("gone/control")
+listener.listen()
+print(listener.accept()[0].recv(1000))' > heard 3>&- &
+    for _ in $(seq 200); do [ -S gone/control ] && break; sleep 0.05; done
+    sleep 0.2
+    run "$TSA" clock acknowledge --run gone --reason 'just so'
+    [ "$status" -eq 69 ]
+    [[ "$output" == *"without an answer"*"it may have been taken; tsa clock status tells"* ]]
+    wait $!
+    grep -q 'acknowledge just so' heard
     run "$TSA" clock aknowledge
     [ "$status" -eq 64 ]
     [[ "$output" == *"did you mean acknowledge?"* ]]

@@ -35,6 +35,7 @@ struct question {
     const char *command; /* for messages */
     const struct run_dir_options *where;
     const char *request;
+    const char *when_lost; /* what to know then: it was asked, and there is no answer; NULL: nothing */
     int seconds;
     int (*show)(const json_t *answer, const char *run_dir, const void *options);
     const void *options;
@@ -71,6 +72,9 @@ static int ask(const struct question *question)
             code = take_answer(question, run_dir, &answer);
         } else {
             run_dir_complain(question->command, run_dir, rc);
+            if (rc != RC_NOT_FOUND && question->when_lost) {
+                fprintf(stderr, "%s: %s\n", question->command, question->when_lost);
+            }
         }
     }
     wbuf_clear(&answer);
@@ -153,31 +157,6 @@ struct acknowledge_options {
     const char *reason;
 };
 
-/* As the authority will look at it: one line of UTF-8. U+0080 to U+009F are controls too. */
-static const char *judge_reason(const char *reason)
-{
-    const size_t len = strlen(reason);
-    json_t *text = json_stringn(reason, len);
-    const char *why = NULL;
-
-    if (len == 0) {
-        why = "say why: it goes into the record";
-    } else if (len > MSG_REASON_MAX) {
-        why = "it is too long: 300 octets at most";
-    } else if (!text) {
-        why = "it is not UTF-8";
-    }
-    for (size_t i = 0; !why && i < len; i++) {
-        const unsigned char c = (unsigned char)reason[i], next = (unsigned char)reason[i + 1];
-
-        if (c < 0x20 || c == 0x7f || (c == 0xc2 && next < 0xa0)) {
-            why = "it is one line, without control characters";
-        }
-    }
-    json_decref(text);
-    return why;
-}
-
 static int show_acknowledged(const json_t *answer, const char *run_dir, const void *arg)
 {
     const json_t *ok = json_object_get(answer, "ok");
@@ -199,10 +178,11 @@ static int show_acknowledged(const json_t *answer, const char *run_dir, const vo
 static int clock_acknowledge(void *arg)
 {
     const struct acknowledge_options *options = arg;
-    const char *wrong = judge_reason(options->reason);
+    const char *wrong = control_judge_reason(options->reason);
     struct question question = {
         .command = "tsa clock acknowledge",
         .where = &options->where,
+        .when_lost = "it may have been taken; tsa clock status tells",
         .seconds = CONTROL_ANSWER_S,
         .show = show_acknowledged,
     };

@@ -258,33 +258,15 @@ static void ask_reload_soon(struct control_client *client, const char *rest)
     }
 }
 
-/* It goes into the record and into logs: what could forge a line there stays out. The C1 controls (U+0080 to U+009F) are two octets. */
-static bool is_reason(struct bytes reason)
-{
-    json_t *text = json_stringn((const char *)reason.data, reason.len); /* NULL unless it is UTF-8 */
-    bool good = text && reason.len > 0 && reason.len <= MSG_REASON_MAX;
-
-    for (size_t i = 0; good && i < reason.len; i++) {
-        good = reason.data[i] >= 0x20 && reason.data[i] != 0x7f &&
-               (reason.data[i] != 0xc2 || reason.data[i + 1] >= 0xa0);
-    }
-    json_decref(text);
-    return good;
-}
-
 static void ask_acknowledge(struct control_client *client, const char *rest)
 {
     const struct timeval patience = {.tv_sec = ACCEPTED_S};
     struct control *control = client->control;
     const struct msg_acknowledge acknowledge = {.id = ++control->last_id, .reason = bytes_str(rest)};
+    const char *wrong = control_judge_reason(rest);
 
-    char why[120];
-
-    if (!is_reason(acknowledge.reason)) {
-        (void)snprintf(why, sizeof(why),
-                       "the reason is one line of UTF-8 without control characters, of 1 to %d octets",
-                       MSG_REASON_MAX);
-        refuse(client, RC_MSG_MALFORMED, why);
+    if (wrong) {
+        refuse(client, RC_MSG_MALFORMED, wrong);
     } else if (!control->source.acknowledge(control->source.arg, &acknowledge)) {
         refuse(client, RC_ISSUER_GONE, "the signing process is not there just now; try again");
     } else {
@@ -466,6 +448,35 @@ void control_close(struct control *control)
 }
 
 /* ---- the other side ---- */
+
+static bool has_controls(const char *text)
+{
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
+        if (*at < 0x20 || *at == 0x7f ||
+            (*at == 0xc2 && at[1] < 0xa0)) { /* U+0080 to U+009F are two octets */
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *control_judge_reason(const char *reason)
+{
+    json_t *text = json_string(reason); /* NULL unless it is UTF-8 */
+    const char *wrong = NULL;
+
+    if (!*reason) {
+        wrong = "say why: it goes into the record";
+    } else if (strlen(reason) > MSG_REASON_MAX) {
+        wrong = "it is too long: 300 octets at most";
+    } else if (!text) {
+        wrong = "it is not UTF-8";
+    } else if (has_controls(reason)) {
+        wrong = "it is one line, without control characters";
+    }
+    json_decref(text);
+    return wrong;
+}
 
 static int connect_in(const char *run_dir, int seconds)
 {

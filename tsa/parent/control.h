@@ -51,6 +51,10 @@ void control_answer_reload(struct control *control, uint64_t number, const json_
 void control_answer_acknowledge(struct control *control, const struct msg_acknowledged *answer);
 void control_lose_acknowledge(struct control *control);
 
+/* control_judge_reason says what is wrong with the reason for an acknowledgement; NULL: nothing. It goes into the record and into logs: what could forge a line
+ * there stays out. */
+const char *control_judge_reason(const char *reason);
+
 /* control_request is the other side: it asks the authority that runs with that folder, and appends the answer. Blocks for at most that many
  * seconds. RC_NOT_FOUND: nothing runs there (errno); RC_IO. */
 enum rc control_request(const char *run_dir, const char *request, int seconds, struct wbuf *out) MUST_CHECK;

@@ -362,23 +362,34 @@ static void test_acknowledge_without_issuer(void **state)
 /* None of them reaches the issuer. */
 static void test_bad_reasons(void **state)
 {
-    static const char refused[] =
-        "{\"ok\":false,\"reason\":\"msg-malformed\",\"why\":\"the reason is one line of UTF-8 "
-        "without control characters, of 1 to 300 octets\"}\n";
-    static const char *const requests[] = {
-        "acknowledge",      "acknowledge ",         "acknowledge a\tb",         "acknowledge a\x7f",
-        "acknowledge \xc3", "acknowledge \xc2\x85", "acknowledge \xed\xa0\x80",
+#define REFUSED(why) "{\"ok\":false,\"reason\":\"msg-malformed\",\"why\":\"" why "\"}\n"
+    static const struct {
+        const char *request, *answer;
+    } rows[] = {
+        {"acknowledge", REFUSED("say why: it goes into the record")},
+        {"acknowledge ", REFUSED("say why: it goes into the record")},
+        {"acknowledge a\tb", REFUSED("it is one line, without control characters")},
+        {"acknowledge a\r", REFUSED("it is one line, without control characters")},
+        {"acknowledge a\x7f", REFUSED("it is one line, without control characters")},
+        {"acknowledge \xc2\x85", REFUSED("it is one line, without control characters")},
+        {"acknowledge \xc3", REFUSED("it is not UTF-8")},
+        {"acknowledge \xc2", REFUSED("it is not UTF-8")},
+        {"acknowledge \xed\xa0\x80", REFUSED("it is not UTF-8")},
+        {"acknowledge \xc0\x8a", REFUSED("it is not UTF-8")},
     };
     struct world *world = world_new();
     char longest[MSG_REASON_MAX + 20] = "acknowledge ";
 
     (void)state;
     world->issuer_there = true;
-    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
-        assert_int_equal(run_until_end(world, client(world, requests[i], refused)), 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(run_until_end(world, client(world, rows[i].request, rows[i].answer)), 0);
     }
     memset(longest + strlen("acknowledge "), 'a', MSG_REASON_MAX + 1);
-    assert_int_equal(run_until_end(world, client(world, longest, refused)), 0);
+    assert_int_equal(
+        run_until_end(world, client(world, longest, REFUSED("it is too long: 300 octets at most"))),
+        0);
+    assert_null(control_judge_reason("Bj\xc3\xb8rn: \xc2\xa0it was right"));
     assert_int_equal(run_until_end(world, client(world, "acknowledged", "{\"error\":\"unknown request\"}\n")),
                      0);
     assert_int_equal(run_until_end(world, client(world, "status x", "{\"error\":\"unknown request\"}\n")), 0);
