@@ -76,7 +76,20 @@ static json_t *servers_json(const struct clockpage *page)
 
 static bool is_stale(const struct clockpage_record *record, int64_t now)
 {
-    return now >= record->expires_mono_ns || now < record->sampled_mono_ns;
+    return now >= record->expires_mono_ns || now < record->sampled_mono_ns || record->sampled_mono_ns < 0;
+}
+
+/* What can not be counted is not known. */
+static int64_t bound_now(const struct clockpage_record *record, int64_t now)
+{
+    int64_t grown, bound;
+
+    if (record->bound_ns < 0 ||
+        __builtin_mul_overflow((now - record->sampled_mono_ns) / NS_PER_S, record->drift_ppb, &grown) ||
+        __builtin_add_overflow(record->bound_ns, grown, &bound)) {
+        return -1;
+    }
+    return bound;
 }
 
 /* Only what the file says; what an issuer would make of it beyond that, nobody knows now. */
@@ -101,13 +114,12 @@ static void read_facts(const struct clockpage *page, struct facts *out)
     if (is_stale(&record, now)) {
         out->clock_state = CLOCKPAGE_STOP;
         out->clock_reason = RC_CLOCK_STALE;
-        out->clock_figure_ns = now > record.sampled_mono_ns ? now - record.sampled_mono_ns : -1;
+        out->clock_figure_ns =
+            record.sampled_mono_ns >= 0 && now > record.sampled_mono_ns ? now - record.sampled_mono_ns : -1;
         return;
     }
     out->clock_age_ns = record.measured_mono_ns < 0 ? -1 : now - record.measured_mono_ns;
-    if (record.bound_ns >= 0) {
-        out->clock_bound_ns = record.bound_ns + (now - record.sampled_mono_ns) / NS_PER_S * record.drift_ppb;
-    }
+    out->clock_bound_ns = bound_now(&record, now);
 }
 
 /* ---- all ---- */

@@ -152,6 +152,44 @@ static void test_file_alone(void **state)
     clockpage_close(page);
 }
 
+static void expect_bound(const struct clockpage_record *record, const char *state, int64_t bound_ns)
+{
+    struct clockpage *page = make_page();
+    const json_t *bound;
+    json_t *clock;
+
+    clockpage_write(page, record);
+    clock = status_clock(NULL, page, "");
+    bound = json_object_get(clock, "bound_ns");
+    assert_string_equal(json_string_value(json_object_get(clock, "state")), state);
+    assert_int_equal(json_is_integer(bound) ? json_integer_value(bound) : -1, bound_ns);
+    json_decref(clock);
+    clockpage_close(page);
+}
+
+/* A writer that puts there what it likes: a sum that can not be had is none, and no small one. */
+static void test_absurd_numbers(void **state)
+{
+    struct clockpage_record record = record_of_now();
+
+    (void)state;
+    mono += 2 * SECOND;
+    expect_bound(&record, "sync", 5000);
+    record.drift_ppb = INT64_MAX;
+    expect_bound(&record, "sync", -1);
+    record = record_of_now();
+    record.sampled_mono_ns -= SECOND;
+    record.bound_ns = INT64_MAX;
+    expect_bound(&record, "sync", -1);
+    record = record_of_now();
+    record.expires_mono_ns = INT64_MAX;
+    record.sampled_mono_ns = INT64_MIN;
+    expect_bound(&record, "stop", -1);
+    record.sampled_mono_ns = 0;
+    record.drift_ppb = INT64_MAX;
+    expect_bound(&record, "sync", -1);
+}
+
 static void test_servers(void **state)
 {
     static const struct facts facts = {.clock_bound_ns = -1, .clock_age_ns = -1, .clock_figure_ns = -1};
@@ -192,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_facts, set_clock, restore_clock),
         cmocka_unit_test_setup_teardown(test_file_alone, set_clock, restore_clock),
+        cmocka_unit_test_setup_teardown(test_absurd_numbers, set_clock, restore_clock),
         cmocka_unit_test_setup_teardown(test_servers, set_clock, restore_clock),
     };
 
