@@ -23,14 +23,13 @@
 #include "tsa/role/labtime.h"
 #include "tsa/role/msg.h"
 
-#define PERIOD_NS     INT64_C(1000000000)
-#define PATIENCE_NS   INT64_C(300000000) /* with an answer, before a record is written without it */
-#define NS_PER_MS     INT64_C(1000000)
-#define FAR_AWAY_S    INT64_C(9000000000) /* a timer that only ever ends because the clock was set */
-#define EX_SOFTWARE   70
-#define NUM_FILES     64
-#define LEAP_LIST_MAX (256u * 1024u)
-#define LAB_TIME_MAX  100u
+#define PERIOD_NS    INT64_C(1000000000)
+#define PATIENCE_NS  INT64_C(300000000) /* with an answer, before a record is written without it */
+#define NS_PER_MS    INT64_C(1000000)
+#define FAR_AWAY_S   INT64_C(9000000000) /* a timer that only ever ends because the clock was set */
+#define EX_SOFTWARE  70
+#define NUM_FILES    64
+#define LAB_TIME_MAX 100u
 
 /* Talking to the parent; asking chronyd and servers over sockets that are open already; asking the kernel, of which no filter can see what for (see
  * give_up_setting_the_clock); the timer; waiting; the clock where the kernel can not map it; the log; memory and abort of the C library. */
@@ -106,7 +105,7 @@ static void load_leaps(struct clock_proc *c, struct inherit *in)
     struct wbuf text;
     enum rc rc;
 
-    wbuf_init(&text, LEAP_LIST_MAX);
+    wbuf_init(&text, LEAPLIST_TEXT_MAX);
     rc = inherit_read(in, "leap_list", &text);
     if (rc == RC_OK) {
         rc = leaplist_parse(wbuf_bytes(&text), &c->leaps);

@@ -8,7 +8,8 @@
 
 #include "tsa/role/clockpage.h"
 
-#define LEAPLIST_MAX 128
+#define LEAPLIST_MAX      128
+#define LEAPLIST_TEXT_MAX (256u * 1024u) /* octets of a list */
 
 struct leaplist_entry {
     int64_t at;     /* seconds since 1970: the midnight at the end of the day with the leap second */

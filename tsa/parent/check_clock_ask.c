@@ -61,7 +61,7 @@ static void wait_a_little(const struct timesrc_ops *ops, void *source)
     struct pollfd fds[TIMESRC_MAX_FDS];
     const size_t num = ops->fds ? ops->fds(source, fds) : 0;
 
-    if (num && poll(fds, (nfds_t)num, (int)(LOOK_NS / NS_PER_MS)) > 0) {
+    if (poll(fds, (nfds_t)num, (int)(LOOK_NS / NS_PER_MS)) > 0) {
         (void)ops->take(source);
     }
 }

@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "tsa/base/safefile.h"
+#include "tsa/clock/leaplist.h"
 #include "tsa/parent/sealed.h"
 
-#define LEAP_LIST_MAX (1u << 20)
-#define WHY_MAX       400
-#define SERVERS_MAX   (SETTINGS_MAX_SERVERS * ADDRESS_TEXT_MAX)
+#define WHY_MAX     400
+#define SERVERS_MAX (SETTINGS_MAX_SERVERS * ADDRESS_TEXT_MAX)
 
 static void close_fd(int *fd)
 {
@@ -147,8 +147,8 @@ static enum rc open_leap_list(struct clockstock *stock, const struct clockstock_
     if (!path || !*path) {
         return RC_OK;
     }
-    wbuf_init(&text, LEAP_LIST_MAX);
-    if (safefile_read(path, LEAP_LIST_MAX, &text) == RC_OK) {
+    wbuf_init(&text, LEAPLIST_TEXT_MAX);
+    if (safefile_read(path, LEAPLIST_TEXT_MAX, &text) == RC_OK) {
         rc = seal("leap_list", wbuf_bytes(&text), &stock->leap_list, errors);
     } else {
         warn_of_list(source, warnings);
