@@ -162,11 +162,22 @@ void clockpage_write(struct clockpage *page, const struct clockpage_record *reco
     write_words(&page->record_counter, page->record, words, RECORD_WORDS);
 }
 
+/* It is shown as it is, in logs, answers and pages: printable ASCII. */
+static bool is_text(const char *text, size_t size)
+{
+    size_t len = 0;
+
+    while (len < size && text[len] >= 0x20 && text[len] < 0x7f) {
+        len++;
+    }
+    return len < size && text[len] == 0;
+}
+
 static bool is_record(const struct clockpage_record *r)
 {
     return r->state <= CLOCKPAGE_STOP && r->leap <= CLOCKPAGE_LEAP_UNKNOWN &&
            r->proven <= CLOCKPAGE_LAB_TIME && r->reason < RC_NUM && r->bound_ns >= -1 && r->drift_ppb >= 0 &&
-           memchr(r->reference, 0, sizeof(r->reference)) != NULL;
+           is_text(r->reference, sizeof(r->reference));
 }
 
 bool clockpage_read(const struct clockpage *page, struct clockpage_record *out)
@@ -197,7 +208,7 @@ static bool are_servers(const struct clockpage_servers *s)
 
     for (size_t i = 0; good && i < s->num; i++) {
         good = s->list[i].state <= CLOCKPAGE_SERVER_UNFIT &&
-               memchr(s->list[i].address, 0, sizeof(s->list[i].address)) != NULL;
+               is_text(s->list[i].address, sizeof(s->list[i].address));
     }
     return good;
 }

@@ -50,7 +50,7 @@ struct clockpage_record {
     uint32_t leap;     /* enum clockpage_leap, as the source has it */
     uint32_t stratum;  /* of the source; 0 = unknown */
     uint32_t num_good; /* good records since the last bad one, while STOP is being left */
-    char reference[CLOCKPAGE_REFERENCE_MAX]; /* for people: "system", "chrony 192.0.2.1" */
+    char reference[CLOCKPAGE_REFERENCE_MAX]; /* for people, printable ASCII: "system", "chrony 192.0.2.1" */
 };
 
 #define CLOCKPAGE_MAX_SERVERS 16

@@ -264,11 +264,11 @@ static void test_what_is_no_record(void **state)
 {
     int fd = new_file();
     struct clockpage *page = clockpage_open(fd, true);
-    struct clockpage_record bad[7], out;
+    struct clockpage_record bad[9], out;
     const uint64_t other_magic = 1;
 
     (void)state;
-    for (size_t i = 0; i < 7; i++) {
+    for (size_t i = 0; i < 9; i++) {
         bad[i] = record_of(1);
     }
     bad[0].state = CLOCKPAGE_STOP + 1;
@@ -278,7 +278,9 @@ static void test_what_is_no_record(void **state)
     bad[4].bound_ns = -2;
     bad[5].drift_ppb = -1;
     memset(bad[6].reference, 'x', sizeof(bad[6].reference));
-    for (size_t i = 0; i < 7; i++) {
+    memcpy(bad[7].reference, "chrony \x1b[2J", sizeof("chrony \x1b[2J"));
+    memcpy(bad[8].reference, "chrony \xff", sizeof("chrony \xff"));
+    for (size_t i = 0; i < 9; i++) {
         clockpage_write(page, &bad[i]);
         assert_false(clockpage_read(page, &out));
     }
@@ -340,12 +342,14 @@ static void test_what_are_no_servers(void **state)
 
     (void)state;
     close(fd);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         bad = servers_of(CLOCKPAGE_MAX_SERVERS, 1);
         if (i == 0) {
             bad.num++;
         } else if (i == 1) {
             bad.list[CLOCKPAGE_MAX_SERVERS - 1].state = CLOCKPAGE_SERVER_UNFIT + 1;
+        } else if (i == 2) {
+            bad.list[0].address[4] = '\n';
         } else {
             memset(bad.list[3].address, 'x', sizeof(bad.list[3].address));
         }
