@@ -189,6 +189,14 @@ static void put_stamped(struct recorder *r, const struct job *job)
     msg_put_stamped(&job->peer->out, &m);
 }
 
+static void go_back(struct recorder *r, struct bytes reason)
+{
+    const struct gentime now = r->watch.acknowledged;
+
+    clockwatch_go_back(&r->watch, reason);
+    r->facts.last_time = gentime_compare(now, r->facts.last_time) < 0 ? now : r->facts.last_time;
+}
+
 /* It is in the record before anything is made that it allows. */
 static void put_acknowledged(struct recorder *r, const struct job *job)
 {
@@ -199,7 +207,7 @@ static void put_acknowledged(struct recorder *r, const struct job *job)
         rc = sync_group(r);
     }
     if (rc == RC_OK) {
-        clockwatch_go_back(&r->watch, job->stamp.data);
+        go_back(r, job->stamp.data);
     } else if (rc == RC_LEDGER_WRITE) {
         issue_halt(r->core, rc);
     }
