@@ -292,11 +292,13 @@ EOF
 @test "chronyd is asked: silent, unsynchronised, alone with itself, good, not good enough" {
     clock 'source = "chrony"; chrony = "127.0.0.1:9";'
     expect 0 'warning: clock.source "chrony": the clock'"'"'s source does not answer' "is chronyd running" "conf/chrony.conf"
+    [ "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" -le 9 ] || refute grep -q "may take port" <<< "$output"
     echo '{"leap": 3}' > says.json
     fake "$TSA_SOURCE/tests/tools/fake_chronyd.py" says.json
     await said
     clock "source = \"chrony\"; chrony = \"127.0.0.1:$(cat said)\";"
-    expect 0 'warning: clock.source "chrony": the clock is not synchronised' "chronyc sources"
+    expect 0 'warning: clock.source "chrony": the clock is not synchronised' "chronyc sources" \
+        "warning: clock.chrony: every account of this machine may take port $(cat said)"
     echo '{"refid": "0x7f7f0101"}' > new && mv new says.json
     expect 0 'warning: clock.source "chrony": the clock'"'"'s source follows nothing but itself' "take \`local' out"
     echo '{"offset": 0.004}' > new && mv new says.json

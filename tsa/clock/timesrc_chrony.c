@@ -18,7 +18,6 @@
 #include "tsa/clock/timesrc.h"
 #include "tsa/role/timeserver.h"
 
-#define PORT        323
 #define EX_SOFTWARE 70
 #define EX_CONFIG   78
 #define PATIENCE_NS INT64_C(2000000000) /* an answer counts for so long */
@@ -52,7 +51,7 @@ static void *open_chrony(const struct settings *settings, struct inherit *in)
     if (!chrony) {
         log_die(EX_SOFTWARE, "out of memory");
     }
-    if (timeserver_parse(settings->clock.chrony, PORT, &server, &why) != RC_OK ||
+    if (timeserver_parse(settings->clock.chrony, SETTINGS_CHRONY_PORT, &server, &why) != RC_OK ||
         timeserver_address(&server, &address) != RC_OK) {
         log_die(EX_CONFIG, "clock.chrony = \"%s\" is no address", settings->clock.chrony);
     }

@@ -4,6 +4,8 @@
  */
 #include "tsa/parent/check_clock.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,10 +15,42 @@
 #include "tsa/parent/check_promise.h"
 #include "tsa/parent/clockfile.h"
 #include "tsa/role/clockwords.h"
+#include "tsa/role/timeserver.h"
 
-#define LEAP_LIST_MAX (1u << 20)
+#define FREE_PORTS       "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+#define FREE_PORTS_USUAL 1024
 
 /* ---- settings ---- */
+
+/* From this port on anybody may bind one (ip(7)). */
+static unsigned long first_free_port(void)
+{
+    char text[16] = "";
+    const int fd = open(FREE_PORTS, O_RDONLY | O_CLOEXEC);
+    const ssize_t len = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return len > 0 ? strtoul(text, NULL, 10) : FREE_PORTS_USUAL;
+}
+
+/* chronyd lets its port be shared (SO_REUSEADDR), so whoever may bind it can do that while chronyd runs, too. */
+static void check_port(const struct settings *settings, struct check_report *report)
+{
+    struct timeserver server;
+    const char *why;
+
+    if (settings->clock.source == SETTINGS_CLOCK_CHRONY &&
+        timeserver_parse(settings->clock.chrony, SETTINGS_CHRONY_PORT, &server, &why) == RC_OK &&
+        server.port >= first_free_port()) {
+        cfg_errors_add(&report->warnings,
+                       "clock.chrony: every account of this machine may take port %u and say how good the "
+                       "time is: let chronyd keep to port 323 (cmdport), and that to root "
+                       "(net.ipv4.ip_unprivileged_port_start)",
+                       server.port);
+    }
+}
 
 static void check_use(const struct settings *settings, struct check_report *report)
 {
@@ -80,8 +114,8 @@ static void check_leap_list(const struct settings *settings, struct check_report
                                           "and December no token is issued");
         return;
     }
-    wbuf_init(&text, LEAP_LIST_MAX);
-    if (safefile_read(path, LEAP_LIST_MAX, &text) == RC_OK) {
+    wbuf_init(&text, LEAPLIST_TEXT_MAX);
+    if (safefile_read(path, LEAPLIST_TEXT_MAX, &text) == RC_OK) {
         judge_list(path, wbuf_bytes(&text), report);
     }
     wbuf_clear(&text);
@@ -105,6 +139,7 @@ static void check_file(const struct settings *settings, struct check_report *rep
 void check_clock(const struct settings *settings, struct check_report *report)
 {
     check_use(settings, report);
+    check_port(settings, report);
     check_leap_list(settings, report);
     check_file(settings, report);
     check_promise_accuracy(settings, report);

@@ -10,8 +10,9 @@
 #include "tsa/base/log.h"
 #include "tsa/wire/digest.h"
 
-#define SETTINGS_MAX_UNITS 64
-#define SETTINGS_CHRONY    "127.0.0.1:323" /* where chronyd is asked, unless it is said otherwise */
+#define SETTINGS_MAX_UNITS   64
+#define SETTINGS_CHRONY      "127.0.0.1:323" /* where chronyd is asked, unless it is said otherwise */
+#define SETTINGS_CHRONY_PORT 323
 
 enum settings_protocol {
     SETTINGS_RFC3161 = 1u << 0,

@@ -16,7 +16,6 @@
 #include "tsa/role/unit.h"
 
 #define MAX_LISTEN   32
-#define CHRONY_PORT  323
 #define MAX_PREFIXES 1024
 #define MAX_NAME     63
 #define MAX_PATHS    32
@@ -218,7 +217,7 @@ const char *settings_check_chrony(const void *value)
     struct address address;
     const char *why;
 
-    if (timeserver_parse(*(char *const *)value, CHRONY_PORT, &server, &why) != RC_OK) {
+    if (timeserver_parse(*(char *const *)value, SETTINGS_CHRONY_PORT, &server, &why) != RC_OK) {
         return "it is an address of this machine, such as \"127.0.0.1:323\"";
     }
     return timeserver_address(&server, &address) == RC_OK && address_is_loopback(&address)
