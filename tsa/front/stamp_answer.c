@@ -88,8 +88,9 @@ unsigned stamp_answer_retry_s(int64_t ns)
 
 unsigned stamp_answer_leap_s(struct gentime now, int64_t accuracy_ns)
 {
-    const int64_t since = now.sec % DAY_S, tenth = SECOND_NS / 10;
-    const int64_t half = accuracy_ns > SECOND_NS ? accuracy_ns + tenth : SECOND_NS + tenth;
+    const int64_t since = now.sec % DAY_S;
+    /* As the issuer has it for whole seconds: the accuracy, half a second of rounding, and a tenth; 1.1 s at least. */
+    const int64_t half = (accuracy_ns > SECOND_NS / 2 ? accuracy_ns : SECOND_NS / 2) + SECOND_NS / 10 * 6;
     /* An inserted second makes the wait before midnight longer by one. */
     const int64_t left = since < DAY_S / 2 ? half - since * SECOND_NS - now.nsec
                                            : half + (DAY_S - since + 1) * SECOND_NS - now.nsec;

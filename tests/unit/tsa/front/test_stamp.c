@@ -207,15 +207,16 @@ static void test_until_the_leap_second_is_over(void **state)
         int64_t accuracy_ns;
         unsigned s;
     } cases[] = {
-        {{-2, 900000000}, 0, 4},     /* 1.1 s before: as long again, and the second itself */
-        {{-1, 0}, 1000000000, 4},    /* 1 + 1 + 1.1 */
-        {{0, 0}, 0, 2},              /* 1.1 */
-        {{1, 50000000}, 0, 1},       /* nearly over */
-        {{1, 200000000}, 0, 5},      /* over: the issuer sees another midnight */
-        {{43200, 0}, 0, 5},          /* noon */
-        {{-3, 0}, 5000000000, 10},   /* 3 + 1 + 5.1 */
-        {{-40, 0}, 60000000000, 30}, /* never longer */
-        {{-62, 0}, 60000000000, 5},  /* not near yet */
+        {{-2, 900000000}, 0, 4},         /* 1.1 s before: as long again, and the second itself */
+        {{-1, 0}, 1000000000, 4},        /* 1 + 1 + 1.6 */
+        {{0, 0}, 0, 2},                  /* 1.1 */
+        {{1, 50000000}, 0, 1},           /* nearly over */
+        {{1, 200000000}, 0, 5},          /* over: the issuer sees another midnight */
+        {{1, 300000000}, 1000000000, 1}, /* 1.6 - 1.3 */
+        {{43200, 0}, 0, 5},              /* noon */
+        {{-3, 0}, 5000000000, 10},       /* 3 + 1 + 5.6 */
+        {{-40, 0}, 60000000000, 30},     /* never longer */
+        {{-62, 0}, 60000000000, 5},      /* not near yet */
     };
     struct world *w = world_new();
     int fd = join(w);
