@@ -58,6 +58,14 @@ static struct interval hull(const struct interval *list, size_t num, size_t leas
     return all;
 }
 
+/* Held at the end of its type: one may lie 146 years away, and another one as far to the other side. */
+static int64_t gap_between(int64_t low, int64_t high)
+{
+    int64_t gap;
+
+    return __builtin_sub_overflow(high, low, &gap) ? INT64_MAX : gap;
+}
+
 /* How far the end of the least-th best of those that begin before point lies before it. */
 static int64_t gap_before(const struct interval *list, size_t num, size_t least, int64_t point)
 {
@@ -69,8 +77,8 @@ static int64_t gap_before(const struct interval *list, size_t num, size_t least,
         for (size_t j = 0; j < num; j++) {
             reach += list[j].low <= point && list[j].high >= list[i].high;
         }
-        if (list[i].low <= point && reach >= least && point - list[i].high < gap) {
-            gap = point - list[i].high;
+        if (list[i].low <= point && reach >= least && gap_between(list[i].high, point) < gap) {
+            gap = gap_between(list[i].high, point);
         }
     }
     return gap;

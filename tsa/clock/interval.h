@@ -11,7 +11,7 @@
 
 #define INTERVAL_MAX 16
 
-/* Closed: two that touch have a point in common. low <= high, and no two further apart than 2^62. */
+/* Closed: two that touch have a point in common. low <= high. */
 struct interval {
     int64_t low, high;
 };

@@ -17,11 +17,23 @@
 /* Two answers that are each closer than this contradict each other when UTC has moved by a leap second between them, or this machine has slept for one. */
 #define TELLING_NS INT64_C(250000000)
 
-#define OLDEST_NS (10 * INT64_C(86400) * 1000000000)
+#define OLDEST_NS   (10 * INT64_C(86400) * 1000000000)
+#define FURTHEST_NS (INT64_C(1) << 62)
 
 static int64_t magnitude(int64_t n)
 {
     return n < 0 ? -n : n;
+}
+
+/* Held at 146 years: answers are read in the era of our clock, which may have been set from one end of its range to the other since. */
+static int64_t apart(int64_t a, int64_t b)
+{
+    int64_t d;
+
+    if (__builtin_sub_overflow(a, b, &d)) {
+        d = a < b ? INT64_MIN : INT64_MAX;
+    }
+    return d > FURTHEST_NS ? FURTHEST_NS : d < -FURTHEST_NS ? -FURTHEST_NS : d;
 }
 
 /* Rounded up; nothing that old counts (clock.max_age), and 5,000 ppm of it do not overflow. */
@@ -66,7 +78,7 @@ static size_t keep_compatible(const struct sntp_estimate *e, struct sntp_known *
     for (size_t i = 0; i < known->num; i++) {
         const struct sntp_kept *kept = &known->kept[i];
 
-        if (magnitude(kept->middle_ns - newest->middle_ns) <=
+        if (magnitude(apart(kept->middle_ns, newest->middle_ns)) <=
             error_at(e, kept, newest->sent_raw_ns) + newest->error_ns) {
             known->kept[num++] = *kept;
         }
@@ -246,7 +258,8 @@ static void put_agreed(struct sntp_estimate *e, const struct sntp_moment *now, c
                        struct timesrc_sample *out)
 {
     const int64_t ours = now->real_ns - now->raw_ns;
-    const int64_t ahead = ours - j->majority.agreed.low, behind = j->majority.agreed.high - ours;
+    const int64_t ahead = apart(ours, j->majority.agreed.low);
+    const int64_t behind = apart(j->majority.agreed.high, ours);
 
     /* Where our clock lies outside, one of the two is negative, and the other one the larger. */
     const int64_t outside = -(ahead < behind ? ahead : behind) - now->error_ns;
@@ -310,7 +323,7 @@ void sntp_estimate_servers(const struct sntp_estimate *estimate, const struct sn
 
         server->state = j.majority.is_in[i] ? CLOCKPAGE_SERVER_GOOD : CLOCKPAGE_SERVER_FALSE;
         server->stratum = estimate->servers[j.who[i]].stratum;
-        server->offset_ns = j.best[i]->middle_ns - (now->real_ns - now->raw_ns);
+        server->offset_ns = apart(j.best[i]->middle_ns, now->real_ns - now->raw_ns);
         server->error_ns = (j.says[i].high - j.says[i].low) / 2;
     }
 }

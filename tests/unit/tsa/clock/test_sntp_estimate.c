@@ -19,6 +19,7 @@
 #define SECOND INT64_C(1000000000)
 #define START  (INT64_C(1795000000) * SECOND)
 #define DRIFT  INT64_C(250000) /* parts per 10^9 */
+#define FAR_NS (INT64_C(145) * 365 * 86400 * SECOND)
 
 static struct {
     struct sntp_estimate e;
@@ -247,6 +248,37 @@ static void sees_a_step_at_once(void **unused)
             assert_true(sample().least_ns <= steps[i]);
         }
     }
+}
+
+/* Read in the era of a clock in 1970, judged by one in 2232: as far apart as times can be, and no sum of them wraps into a small one. */
+static void bears_times_at_both_ends(void **unused)
+{
+    const int64_t first = -(INT64_C(1) << 31) * SECOND, last = INT64_C(8270000000) * SECOND;
+    struct timesrc_sample s;
+
+    (void)unused;
+    start();
+    t.real_minus_mono = last - t.mono;
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(answer(i, &(struct lie){.offset_ns = first - t.utc}));
+    }
+    assert_true(answer(3, &(struct lie){.offset_ns = last - t.utc}));
+    s = sample();
+    assert_int_equal(s.rc, RC_OK);
+    assert_true(s.least_ns > FAR_NS && s.bound_ns >= s.least_ns);
+    assert_true(servers().list[0].offset_ns < -FAR_NS);
+    assert_int_equal(servers().list[3].state, CLOCKPAGE_SERVER_FALSE);
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(answer(i, &(struct lie){.offset_ns = i == 0 ? last - t.utc : 0}));
+    }
+    s = sample();
+    assert_int_equal(s.rc, RC_CLOCK_DISAGREES);
+    assert_true(s.figure_ns > 0);
+    t.real_minus_mono = -t.mono;
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(answer(i, &(struct lie){.offset_ns = last - t.utc}));
+    }
+    assert_true(sample().bound_ns > FAR_NS && servers().list[0].offset_ns > 0);
 }
 
 static void is_not_moved_by_one_that_lies(void **unused)
@@ -513,6 +545,7 @@ int main(void)
         cmocka_unit_test(counts_the_age_of_a_majority),
         cmocka_unit_test(takes_no_vague_answer_for_a_measurement),
         cmocka_unit_test(sees_a_step_at_once),
+        cmocka_unit_test(bears_times_at_both_ends),
         cmocka_unit_test(is_not_moved_by_one_that_lies),
         cmocka_unit_test(tells_the_least_stratum_of_the_majority),
         cmocka_unit_test(stops_when_three_disagree),
