@@ -144,12 +144,19 @@ json() { "$TSA" status -c "$LAB/tsa.conf" --json | jq -r "$1"; }
 listener = socket.socket(socket.AF_UNIX)
 listener.bind("gone/control")
 listener.listen()
-print(listener.accept()[0].recv(1000))' > heard 3>&- &
+for answer in "", "{\"ok\":false,\"reason\":\"issuer-gone\",\"why\":\"the signing process ended\"}\n":
+    with listener.accept()[0] as client, client.makefile("rw") as stream:
+        print(stream.readline())
+        stream.write(answer)' > heard 3>&- &
     for _ in $(seq 200); do [ -S gone/control ] && break; sleep 0.05; done
     sleep 0.2
     run "$TSA" clock acknowledge --run gone --reason 'just so'
     [ "$status" -eq 69 ]
     [[ "$output" == *"without an answer"*"it may have been taken; tsa clock status tells"* ]]
+    # Nor is it a refusal where the signing process ended over it.
+    run "$TSA" clock acknowledge --run gone --reason 'just so'
+    [ "$status" -eq 69 ]
+    [ "$output" = 'tsa clock acknowledge: the signing process ended' ]
     wait $!
     grep -q 'acknowledge just so' heard
     run "$TSA" clock aknowledge

@@ -157,6 +157,15 @@ struct acknowledge_options {
     const char *reason;
 };
 
+/* The authority is there and its signing process is not: that is no refusal. */
+static bool has_judged(const json_t *answer)
+{
+    const char *reason = json_string_value(json_object_get(answer, "reason"));
+
+    return !reason ||
+           (strcmp(reason, rc_word(RC_ISSUER_SILENT)) != 0 && strcmp(reason, rc_word(RC_ISSUER_GONE)) != 0);
+}
+
 static int show_acknowledged(const json_t *answer, const char *run_dir, const void *arg)
 {
     const json_t *ok = json_object_get(answer, "ok");
@@ -171,8 +180,9 @@ static int show_acknowledged(const json_t *answer, const char *run_dir, const vo
     if (!json_is_false(ok)) {
         return EX_SOFTWARE;
     }
-    fprintf(stderr, "tsa clock acknowledge: refused: %s\n", why ? why : "no reason is told");
-    return 1;
+    fprintf(stderr, "tsa clock acknowledge: %s%s\n", has_judged(answer) ? "refused: " : "",
+            why ? why : "no reason is told");
+    return has_judged(answer) ? 1 : EX_UNAVAILABLE;
 }
 
 static int clock_acknowledge(void *arg)
