@@ -46,6 +46,13 @@ void cfg_errors_clear(struct cfg_errors *errors)
     *errors = (struct cfg_errors){0};
 }
 
+void cfg_errors_tell(const struct cfg_errors *errors, void (*tell)(const char *format, ...))
+{
+    for (size_t i = 0; i < errors->num; i++) {
+        tell("%s", errors->list[i]);
+    }
+}
+
 /* ---- the nearest known word ---- */
 
 #define NEAREST_MAX 64 /* octets of a word that is compared */

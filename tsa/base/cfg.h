@@ -83,6 +83,9 @@ char *cfg_where(const char *path, const char *setting);
 void cfg_errors_add(struct cfg_errors *errors, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cfg_errors_clear(struct cfg_errors *errors);
 
+/* cfg_errors_tell gives each of them to tell, such as log_error. */
+void cfg_errors_tell(const struct cfg_errors *errors, void (*tell)(const char *format, ...));
+
 /* cfg_nearest returns the candidate nearest to word by edit distance, NULL when none is near (also for command lines). candidates: NULL-terminated. */
 const char *cfg_nearest(const char *word, const char *const *candidates);
 

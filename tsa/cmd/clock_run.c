@@ -34,17 +34,10 @@ struct clock_start {
 
 /* ---- complaints ---- */
 
-static void log_all(const struct cfg_errors *list, void (*tell)(const char *format, ...))
-{
-    for (size_t i = 0; i < list->num; i++) {
-        tell("%s", list->list[i]);
-    }
-}
-
 static int complain(struct cfg_errors *errors, struct cfg_errors *warnings, int code)
 {
-    log_all(warnings, log_warning);
-    log_all(errors, log_error);
+    cfg_errors_tell(warnings, log_warning);
+    cfg_errors_tell(errors, log_error);
     cfg_errors_clear(warnings);
     cfg_errors_clear(errors);
     return code;

@@ -102,9 +102,7 @@ static int check_chains(const char *config, const struct labtime *time)
     const bool good = time->kind == LABTIME_NONE || access(config, F_OK) != 0 ||
                       check_labtime_chains(config, time, &errors) == RC_OK;
 
-    for (size_t i = 0; i < errors.num; i++) {
-        log_error("%s", errors.list[i]);
-    }
+    cfg_errors_tell(&errors, log_error);
     cfg_errors_clear(&errors);
     return good ? 0 : EX_CONFIG;
 }

@@ -228,13 +228,6 @@ static void stop(struct parent *parent, int number)
     supervise_stop(&parent->supervise);
 }
 
-static void log_all(const struct cfg_errors *errors, void (*log)(const char *format, ...))
-{
-    for (size_t i = 0; i < errors->num; i++) {
-        log("%s", errors->list[i]);
-    }
-}
-
 static void reap(struct parent *parent)
 {
     int status;
@@ -308,8 +301,8 @@ static int check(const struct parent_options *options)
     const enum rc rc = check_configuration(options->config, options->lab_time, false, &settings, &report);
 
     log_start(NULL, (enum log_level)settings.log.level, (enum log_form)settings.log.form);
-    log_all(&report.errors, log_error);
-    log_all(&report.warnings, log_warning);
+    cfg_errors_tell(&report.errors, log_error);
+    cfg_errors_tell(&report.warnings, log_warning);
     settings_clear(&settings);
     check_report_clear(&report);
     return rc == RC_OK ? 0 : EX_CONFIG;
@@ -317,7 +310,7 @@ static int check(const struct parent_options *options)
 
 static int complain(struct cfg_errors *errors, int code)
 {
-    log_all(errors, log_error);
+    cfg_errors_tell(errors, log_error);
     cfg_errors_clear(errors);
     return code;
 }
@@ -362,7 +355,7 @@ static enum rc open_clock(struct parent *parent, struct cfg_errors *errors)
     }
     resolve_wait(&first->settings, first->stock.config, &resolved);
     rc = clockstock_open(&first->stock.clock, &source, errors, &warnings);
-    log_all(&warnings, log_warning);
+    cfg_errors_tell(&warnings, log_warning);
     cfg_errors_clear(&warnings);
     return rc;
 }

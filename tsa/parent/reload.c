@@ -124,13 +124,6 @@ static void add_lines(struct cfg_errors *to, const struct cfg_errors *from, cons
     }
 }
 
-static void log_all(const struct cfg_errors *errors, void (*log)(const char *format, ...))
-{
-    for (size_t i = 0; i < errors->num; i++) {
-        log("%s", errors->list[i]);
-    }
-}
-
 /* Warnings go to the log, and to who asked where there is no error. */
 static bool check(struct reload *reload)
 {
@@ -139,8 +132,8 @@ static bool check(struct reload *reload)
     const struct labtime *lab_time = reload->source.supervise->now->generation->lab_time;
     const enum rc rc = check_configuration(reload->source.config, lab_time, false, &settings, &report);
 
-    log_all(&report.errors, log_error);
-    log_all(&report.warnings, log_warning);
+    cfg_errors_tell(&report.errors, log_error);
+    cfg_errors_tell(&report.warnings, log_warning);
     add_lines(&reload->lines, rc == RC_OK ? &report.warnings : &report.errors,
               rc == RC_OK ? "warning: " : "");
     settings_clear(&settings);
@@ -182,7 +175,7 @@ static bool open_next(struct reload *reload)
         warn_of_passed(reload);
         return true;
     }
-    log_all(&errors, log_error);
+    cfg_errors_tell(&errors, log_error);
     cfg_errors_clear(&reload->lines);
     reload->lines = errors;
     return false;
@@ -198,8 +191,8 @@ static bool open_clock(struct reload *reload, const struct resolved *resolved)
     struct cfg_errors errors = {0}, warnings = {0};
     const enum rc rc = clockstock_open(&reload->next->stock.clock, &source, &errors, &warnings);
 
-    log_all(&errors, log_error);
-    log_all(&warnings, log_warning);
+    cfg_errors_tell(&errors, log_error);
+    cfg_errors_tell(&warnings, log_warning);
     if (rc == RC_OK) {
         add_lines(&reload->lines, &warnings, "warning: ");
         cfg_errors_clear(&errors);

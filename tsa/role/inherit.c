@@ -155,9 +155,7 @@ static void load_settings(struct inherit *in, struct settings *settings)
         log_die(EX_CONFIG, "the configuration is not a text");
     }
     rc = settings_parse("configuration", (const char *)text.data, settings, &errors);
-    for (size_t i = 0; i < errors.num; i++) {
-        log_error("%s", errors.list[i]);
-    }
+    cfg_errors_tell(&errors, log_error);
     if (rc != RC_OK) {
         log_die(EX_CONFIG, "@%s: the configuration was not taken", in->role);
     }
