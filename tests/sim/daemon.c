@@ -36,6 +36,7 @@ static struct {
     int64_t hidden;
     int num_hidden;
     int64_t real_minus_mono; /* as it knows it */
+    int64_t utc, leaped;     /* UTC less true time, and leap seconds of the kernel's, since the last sample */
     int64_t lie;
     bool was_lied_to; /* at the last sample */
     enum clockpage_leap leap;
@@ -110,6 +111,7 @@ static void look_for_steps(void)
 
     d.real_minus_mono += moved;
     if (is_leap(moved)) {
+        d.leaped += moved;
         return;
     }
     if (magnitude(moved) >= NOTICED) {
@@ -125,12 +127,16 @@ static void look_for_steps(void)
     }
 }
 
-/* A step of UTC that the clock did not make is a step of the clock for it. */
-static void look_for_leaps(int64_t wrong)
+/* A step of UTC that the clock did not make is a step of the clock for it; and one that the clock made alone. */
+static void look_for_leaps(void)
 {
-    if (d.is_synced && d.hidden == 0 && d.lie == 0 && magnitude(wrong) > SECOND / 2 &&
-        magnitude(left()) < SECOND / 4) {
-        d.hidden = wrong > 0 ? SECOND : -SECOND;
+    const int64_t utc = world_utc(world_now(), d.rules.smeared) - world_now();
+    const int64_t alone = d.leaped - (utc - d.utc);
+
+    d.utc = utc;
+    d.leaped = 0;
+    if (d.is_synced && magnitude(alone) > SECOND / 2) {
+        d.hidden = alone;
         d.num_hidden = 0;
     }
 }
@@ -176,7 +182,7 @@ static void take_sample(void)
         d.claimed_until = NEVER;
     }
     look_for_steps();
-    look_for_leaps(wrong);
+    look_for_leaps();
     d.root_delay = delay;
     d.dispersion = server + 10 * US;
     correction = learn(-wrong + noise + d.lie);
@@ -374,6 +380,8 @@ void daemon_restart(void)
     d.hidden = 0;
     d.num_hidden = 0;
     d.real_minus_mono = world_real_minus_mono();
+    d.utc = world_utc(world_now(), d.rules.smeared) - world_now();
+    d.leaped = 0;
     d.kernel_unsync = true;
     end_slew();
     d.next_poll = world_now() + world_between(SECOND, FIRST_POLL);
