@@ -459,6 +459,9 @@ const char *settings_cross_accuracy(const void *whole, const void *value)
     for (int64_t i = 0; i < unit->time_digits; i++) {
         rounding /= 10;
     }
+    if (unit->accuracy % 1000 != 0) {
+        return "a token says it in whole microseconds: take some";
+    }
     if (unit->accuracy == 0 || unit->accuracy > rounding) {
         return NULL;
     }

@@ -498,6 +498,8 @@ static void test_refused_times(void **state)
          "with time_digits = 0 the times are rounded by up to 500 ms"},
         {"", "accuracy = \"5 ms\"; time_digits = 2;", "", "dir/tsa.conf:2: `units[0].accuracy'",
          "rounded by up to 5 ms"},
+        {"", "accuracy = \"1500 ns\"; time_digits = 6;", "", "dir/tsa.conf:2: `units[0].accuracy'",
+         "whole microseconds"},
         {"", "accuracy = \"500 us\"; time_digits = 3;", "", "dir/tsa.conf:2: `units[0].accuracy'",
          "rounded by up to 0.5 ms"},
         {"", "key_months = 601;", "", "dir/tsa.conf:2: `units[0].key_months'", "between 0 and 600"},
