@@ -387,8 +387,7 @@ static void test_bad_reasons(void **state)
     }
     memset(longest + strlen("acknowledge "), 'a', MSG_REASON_MAX + 1);
     assert_int_equal(
-        run_until_end(world, client(world, longest, REFUSED("it is too long: 300 octets at most"))),
-        0);
+        run_until_end(world, client(world, longest, REFUSED("it is too long: 300 octets at most"))), 0);
     assert_null(control_judge_reason("Bj\xc3\xb8rn: \xc2\xa0it was right"));
     assert_int_equal(run_until_end(world, client(world, "acknowledged", "{\"error\":\"unknown request\"}\n")),
                      0);
