@@ -234,7 +234,7 @@ enum rc client_ask(enum client_claim claim)
         check_bound(claim, &t);
         check_order(claim, &t);
         check_stop(claim, &t, stepped);
-    } else if (rc == RC_CLOCK_STEPPED && stepped && is_stepped()) {
+    } else if (rc == RC_CLOCK_STEPPED && stepped && is_stepped() && role_record()->state != CLOCKPAGE_STOP) {
         c.stepped_epoch = role_record()->epoch;
     }
     return rc;

@@ -56,8 +56,8 @@ static int64_t some_step(void)
 static int64_t begin_step(void)
 {
     const int64_t by = some_step();
-    const int64_t after[] = {world_between(MS, 30 * MS), world_between(30 * MS, 5 * SECOND),
-                             world_between(5 * SECOND, 150 * SECOND)};
+    const int64_t after[] = {world_between(100 * US, world_chance(500) ? MS : 30 * MS),
+                             world_between(30 * MS, 5 * SECOND), world_between(5 * SECOND, 150 * SECOND)};
     const int64_t how = world_between(0, 5);
 
     client_note("set by %.3f s, %s", (double)by / 1e9, how < 3 ? "undone" : "left");

@@ -215,6 +215,13 @@ static int first_step(void)
     return first;
 }
 
+int64_t world_next_step(void)
+{
+    const int64_t step = w.steps[first_step()].t, leap = armed_t();
+
+    return step < leap ? step : leap;
+}
+
 static void move_to(int64_t t)
 {
     w.t = t > w.t ? t : w.t;

@@ -52,6 +52,7 @@ void world_set_correction(int64_t ppb);
 /* The clock is set, now or at t. */
 void world_step(int64_t by);
 void world_step_at(int64_t t, int64_t by);
+int64_t world_next_step(void);  /* when that will be; NEVER */
 unsigned world_num_steps(void); /* so far, the kernel's leap seconds too */
 unsigned world_num_leaps(void);
 
