@@ -82,12 +82,20 @@ acknowledge() { "$TSA" clock acknowledge -c tsa.conf --reason "$1"; }
     [[ "$(reply | tr -d '\n')" == *"d ahead of the clock"*"tsa clock acknowledge"* ]]
     run "$TSA" clock status -c tsa.conf
     [ "$status" -eq 1 ]
-    [[ "$output" == "clock    stop, "*"ran backwards"*"the last token's time is 36"*" d ahead of the clock"*"tsa clock acknowledge --run run --reason TEXT"* ]]
+    [[ "$output" == "clock    stop ("*"ran backwards"*"the last token's time is 36"*" d ahead of the clock"*"tsa clock acknowledge --run run --reason TEXT"* ]]
     [ "$("$TSA" clock status -c tsa.conf --json | jq '.ahead_ns / 86400e9 | round')" = 365 ]
     run "$TSA" status -c tsa.conf
     [ "$status" -eq 1 ]
     [[ "$output" == "not-ready the clock ran backwards"*"tsa clock acknowledge --run run --reason TEXT"* ]]
-    acknowledge 'the host'"'"'s clock was a year ahead; ticket 4711, Bjørn'
+    for reason in '' ' ' ' . ' ok; do
+        run acknowledge "$reason"
+        [ "$status" -eq 64 ]
+        [[ "$output" == *"--reason: say why, in words: it goes into the record" ]]
+    done
+    run acknowledge '  the host'"'"'s clock was a year ahead; ticket 4711, Bjørn '
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    # What was acknowledged.
+    [[ "$output" == "acknowledged: that the last token's time, $(date -u -d '+365 days' +%Y)-"*"Z, is 36"*" d ahead of the clock; it is in the record"* ]]
     await 10 is_granted
     "$TSA" clock status -c tsa.conf
     records | jq -e -s 'any(.[]; .event == "clock-acknowledged" and (.text | contains("ticket 4711, Bjørn")))' > found || { records | grep event; false; }

@@ -98,7 +98,8 @@ is_jailed() { grep -q '^Seccomp:[[:space:]]*2' "/proc/$CLOCK_PID/status"; }
     [[ "$(reply)" == *"the process that watches the clock has stopped reporting"* ]]
     run "$TSA" clock status -c tsa.conf
     [ "$status" -eq 1 ]
-    [[ "$output" == "clock    stop, "*"has stopped reporting"* ]]
+    [[ "$output" == "clock    stop ("*"has stopped reporting"* ]]
+    [[ "$output" == *"see the service that writes clock (systemctl status tsa-clock)"* ]]
     clock_start
     await 15 is_granted
     # It is the same file still, or the authority would not see what comes.

@@ -8,6 +8,7 @@
 #include "tsa/role/clockwords.h"
 
 #define NS_PER_MS 1e6
+#define NS_PER_S  1000000000
 
 static const char *text_of(const json_t *object, const char *name)
 {
@@ -42,17 +43,47 @@ static void print_age(const json_t *object, const char *before)
     }
 }
 
+bool clock_text_issues(const json_t *clock)
+{
+    const char *state = text_of(clock, "state");
+
+    return strcmp(state, "sync") == 0 || strcmp(state, "warn") == 0;
+}
+
+/* How far it is proven is told of a time that is used; a clock that has stopped is proven to nobody. */
+static void print_state(const json_t *clock)
+{
+    const char *reference = text_of(clock, "reference");
+
+    printf("clock    %s", text_of(clock, "state"));
+    if (clock_text_issues(clock)) {
+        printf(", %s", json_is_true(json_object_get(clock, "proven")) ? "proven" : "not proven");
+    }
+    if (*reference) {
+        printf(" (%s)", reference);
+    }
+}
+
+/* Its file is written by a service that nobody starts again from here. */
+static void print_service(const json_t *clock)
+{
+    if (json_is_string(json_object_get(clock, "file")) &&
+        strcmp(text_of(clock, "reason"), rc_word(RC_CLOCK_STALE)) == 0) {
+        printf("         see the service that writes %s (systemctl status tsa-clock)\n",
+               text_of(clock, "file"));
+    }
+}
+
 static void print_head(const json_t *clock)
 {
-    printf("clock    %s, %s (%s)", text_of(clock, "state"),
-           json_is_true(json_object_get(clock, "proven")) ? "proven" : "not proven",
-           text_of(clock, "reference"));
+    print_state(clock);
     print_ms(clock, "bound_ns", ", wrong by at most");
     print_age(clock, ", compared");
     printf("\n");
     if (json_is_string(json_object_get(clock, "text"))) {
         printf("         %s\n", text_of(clock, "text"));
     }
+    print_service(clock);
 }
 
 /* A year ahead would be a year without tokens; whoever knows why may end that. */
@@ -116,14 +147,31 @@ static void print_source(const json_t *clock)
     }
 }
 
-static void print_server(const json_t *server)
+/* Milliseconds, like bounds; what is a second or more is seen by its unit, not by counting digits. */
+static void print_offset(const json_t *server)
 {
     const json_t *offset = json_object_get(server, "offset_ns");
+    const json_int_t ns = json_integer_value(offset);
+    char text[CLOCKWORDS_MAX];
 
-    printf("server   %s: %s", text_of(server, "address"), text_of(server, "state"));
-    if (json_is_integer(offset)) {
-        printf(", offset %+.3f ms", (double)json_integer_value(offset) / NS_PER_MS);
+    if (ns >= NS_PER_S || ns <= -NS_PER_S) {
+        printf(", offset %c%s", ns < 0 ? '-' : '+', clockwords_duration(ns, text));
+    } else if (json_is_integer(offset)) {
+        printf(", offset %+.3f ms", (double)ns / NS_PER_MS);
     }
+}
+
+/* Of one that has said nothing nothing is known, whatever figures come along. */
+static void print_server(const json_t *server)
+{
+    const char *state = text_of(server, "state");
+
+    printf("server   %s: %s", text_of(server, "address"), state);
+    if (strcmp(state, "silent") == 0) {
+        printf("\n");
+        return;
+    }
+    print_offset(server);
     print_ms(server, "error_ns", ", wrong by at most");
     if (json_is_integer(json_object_get(server, "stratum"))) {
         printf(", stratum %lld", number_of(server, "stratum"));

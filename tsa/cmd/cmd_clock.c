@@ -15,6 +15,7 @@
 #include "tsa/cmd/clock_text.h"
 #include "tsa/cmd/run_dir.h"
 #include "tsa/parent/control.h"
+#include "tsa/role/clockwords.h"
 
 #define ANSWER_MAX (1u << 20)
 
@@ -89,13 +90,6 @@ struct clock_status_options {
     bool json;
 };
 
-static bool issues(const json_t *clock)
-{
-    const char *state = json_string_value(json_object_get(clock, "state"));
-
-    return state && (strcmp(state, "sync") == 0 || strcmp(state, "warn") == 0);
-}
-
 static int show_status(const json_t *answer, const char *run_dir, const void *arg)
 {
     const struct clock_status_options *options = arg;
@@ -110,7 +104,7 @@ static int show_status(const json_t *answer, const char *run_dir, const void *ar
     } else {
         clock_text_long(clock, run_dir);
     }
-    return issues(clock) ? 0 : 1;
+    return clock_text_issues(clock) ? 0 : 1;
 }
 
 static int clock_status(void *arg)
@@ -166,15 +160,38 @@ static bool has_judged(const json_t *answer)
            (strcmp(reason, rc_word(RC_ISSUER_SILENT)) != 0 && strcmp(reason, rc_word(RC_ISSUER_GONE)) != 0);
 }
 
+/* What is acknowledged, as it was told before: the answer itself says no more than yes. */
+struct acknowledged {
+    char *text; /* CLOCKWORDS_MAX octets; empty: nothing, or not known */
+};
+
+/* An answer of another version says nothing of it, and what is asked next is judged by the authority anyway. */
+static int keep_ahead(const json_t *answer, const char *run_dir, const void *arg)
+{
+    const struct acknowledged *out = arg;
+    const json_int_t ahead =
+        json_integer_value(json_object_get(json_object_get(answer, "clock"), "ahead_ns"));
+    const char *last = json_string_value(json_object_get(answer, "last_token"));
+    char duration[CLOCKWORDS_MAX];
+
+    (void)run_dir;
+    if (ahead > 0 && last) {
+        (void)snprintf(out->text, CLOCKWORDS_MAX,
+                       " that the last token's time, %.40s, is %.40s ahead of the clock;", last,
+                       clockwords_duration(ahead, duration));
+    }
+    return 0;
+}
+
 static int show_acknowledged(const json_t *answer, const char *run_dir, const void *arg)
 {
+    const struct acknowledged *what = arg;
     const json_t *ok = json_object_get(answer, "ok");
     const char *why = json_string_value(json_object_get(answer, "why"));
 
     (void)run_dir;
-    (void)arg;
     if (json_is_true(ok)) {
-        printf("acknowledged: it is in the record, and tokens are issued again\n");
+        printf("acknowledged:%s it is in the record, and tokens are issued again\n", what->text);
         return 0;
     }
     if (!json_is_false(ok)) {
@@ -185,28 +202,63 @@ static int show_acknowledged(const json_t *answer, const char *run_dir, const vo
     return has_judged(answer) ? 1 : EX_UNAVAILABLE;
 }
 
-static int clock_acknowledge(void *arg)
+static int acknowledge(const struct acknowledge_options *options, const char *reason)
 {
-    const struct acknowledge_options *options = arg;
-    const char *wrong = control_judge_reason(options->reason);
-    struct question question = {
+    char ahead[CLOCKWORDS_MAX] = "";
+    const struct acknowledged what = {.text = ahead};
+    char *request = xasprintf("%s %s", CONTROL_ACKNOWLEDGE, reason);
+    const struct question before = {
         .command = "tsa clock acknowledge",
         .where = &options->where,
+        .request = CONTROL_STATUS,
+        .seconds = CONTROL_QUICK_S,
+        .show = keep_ahead,
+        .options = &what,
+    };
+    const struct question question = {
+        .command = "tsa clock acknowledge",
+        .where = &options->where,
+        .request = request,
         .when_lost = "it may have been taken; tsa clock status tells",
         .seconds = CONTROL_ANSWER_S,
         .show = show_acknowledged,
+        .options = &what,
     };
-    char *request;
-    int code;
+    int code = ask(&before);
+
+    if (code == 0) {
+        code = ask(&question);
+    }
+    free(request);
+    return code;
+}
+
+/* Without the blanks around it. */
+static char *trim(const char *text)
+{
+    size_t len;
+
+    text += strspn(text, " ");
+    len = strlen(text);
+    while (len > 0 && text[len - 1] == ' ') {
+        len--;
+    }
+    return xasprintf("%.*s", (int)len, text);
+}
+
+static int clock_acknowledge(void *arg)
+{
+    const struct acknowledge_options *options = arg;
+    char *reason = trim(options->reason);
+    const char *wrong = control_judge_reason(reason);
+    int code = EX_USAGE;
 
     if (wrong) {
         fprintf(stderr, "tsa clock acknowledge: --reason: %s\n", wrong);
-        return EX_USAGE;
+    } else {
+        code = acknowledge(options, reason);
     }
-    request = xasprintf("%s %s", CONTROL_ACKNOWLEDGE, options->reason);
-    question.request = request;
-    code = ask(&question);
-    free(request);
+    free(reason);
     return code;
 }
 

@@ -24,12 +24,13 @@
 #define SOCKET_NAME "control"
 #define LINE_MAX_LEN                                                                                         \
     (sizeof(CONTROL_ACKNOWLEDGE) + MSG_REASON_MAX + 64) /* one that is a little too long is told so */
-#define BACKLOG    16
-#define CLIENT_S   3 /* for a client to ask, and to take its answer */
-#define FACTS_S    1 /* for the issuer to say what it knows */
-#define ACCEPTED_S 5 /* for the issuer to take an acknowledgement, which it syncs to disk */
-#define PAUSE_S    1 /* where no descriptor is left to accept with */
-#define READ_CHUNK 4096
+#define BACKLOG        16
+#define CLIENT_S       3 /* for a client to ask, and to take its answer */
+#define FACTS_S        1 /* for the issuer to say what it knows */
+#define ACCEPTED_S     5 /* for the issuer to take an acknowledgement, which it syncs to disk */
+#define PAUSE_S        1 /* where no descriptor is left to accept with */
+#define READ_CHUNK     4096
+#define REASON_LETTERS 3 /* fewer tell an auditor nothing */
 
 #define MAY_BE_TAKEN "; tsa clock status tells whether it was taken"
 
@@ -460,19 +461,33 @@ static bool has_controls(const char *text)
     return false;
 }
 
+/* Letters and digits, of whatever script; blanks and dots say nothing. */
+static size_t num_letters(const char *text)
+{
+    size_t num = 0;
+
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
+        const bool is_plain = (*at >= '0' && *at <= '9') || ((*at | 0x20) >= 'a' && (*at | 0x20) <= 'z');
+
+        /* 0xc2 and 0xe2 begin what is blank or punctuation for the most part. */
+        num += is_plain || (*at > 0xc2 && *at != 0xe2);
+    }
+    return num;
+}
+
 const char *control_judge_reason(const char *reason)
 {
     json_t *text = json_string(reason); /* NULL unless it is UTF-8 */
     const char *wrong = NULL;
 
-    if (!*reason) {
-        wrong = "say why: it goes into the record";
-    } else if (strlen(reason) > MSG_REASON_MAX) {
+    if (strlen(reason) > MSG_REASON_MAX) {
         wrong = "it is too long: 300 octets at most";
     } else if (!text) {
         wrong = "it is not UTF-8";
     } else if (has_controls(reason)) {
         wrong = "it is one line, without control characters";
+    } else if (num_letters(reason) < REASON_LETTERS) {
+        wrong = "say why, in words: it goes into the record";
     }
     json_decref(text);
     return wrong;

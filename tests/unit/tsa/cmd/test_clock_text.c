@@ -75,11 +75,52 @@ static void test_short(void **state)
         out, "clock    sync, proven (chrony 192.0.2.1), wrong by at most 1.204 ms, compared 12 s ago\n");
     print(clock_text_short, BACKWARDS, out, sizeof(out));
     assert_ptr_equal(
-        strstr(out, "clock    stop, proven (kernel)\n"
+        strstr(out, "clock    stop (kernel)\n"
                     "         the clock ran backwards: by a year\n"
                     "         the last token's time is 364 d ahead of the clock, and none is issued until "),
         out);
     assert_non_null(strstr(out, "tsa clock acknowledge --run /run/tsa --reason TEXT\n"));
+}
+
+/* What has stopped is proven to nobody, and where another service writes the file, that one is named. */
+static void test_stale(void **state)
+{
+    char out[4000];
+
+    (void)state;
+    print(clock_text_short,
+          "{\"state\":\"stop\",\"reason\":\"clock-stale\",\"text\":\"has stopped\",\"proven\":true,"
+          "\"reference\":\"\",\"file\":\"/run/c\",\"servers\":[]}",
+          out, sizeof(out));
+    assert_string_equal(out, "clock    stop\n"
+                             "         has stopped\n"
+                             "         see the service that writes /run/c (systemctl status tsa-clock)\n");
+    print(clock_text_short,
+          "{\"state\":\"stop\",\"reason\":\"clock-stale\",\"text\":\"has stopped\",\"proven\":true,"
+          "\"reference\":\"kernel\",\"file\":null,\"servers\":[]}",
+          out, sizeof(out));
+    assert_string_equal(out, "clock    stop (kernel)\n         has stopped\n");
+}
+
+static void test_servers(void **state)
+{
+    char out[4000];
+
+    (void)state;
+    print(
+        clock_text_long,
+        "{\"state\":\"warn\",\"proven\":false,\"reference\":\"sntp\",\"servers\":["
+        "{\"address\":\"a\",\"state\":\"silent\",\"stratum\":0,\"offset_ns\":0,\"error_ns\":0,\"age_ns\":0},"
+        "{\"address\":\"b\",\"state\":\"false\",\"stratum\":2,\"offset_ns\":-31536000000000000,"
+        "\"error_ns\":5000000},"
+        "{\"address\":\"c\",\"state\":\"false\",\"offset_ns\":7200000000000},"
+        "{\"address\":\"d\",\"state\":\"good\",\"offset_ns\":999999999}]}",
+        out, sizeof(out));
+    assert_string_equal(out, "clock    warn, not proven (sntp)\n"
+                             "server   a: silent\n"
+                             "server   b: false, offset -365 d, wrong by at most 5.000 ms, stratum 2\n"
+                             "server   c: false, offset +2 h\n"
+                             "server   d: good, offset +1000.000 ms\n");
 }
 
 /* Of another version, or broken: what is not there is not told, and nothing of it is a figure. */
@@ -97,7 +138,7 @@ static void test_odd(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         print(clock_text_long, cases[i], out, sizeof(out));
         assert_ptr_equal(strstr(out, "clock    "), out);
-        assert_non_null(strstr(out, ", not proven (-)\n"));
+        assert_null(strstr(out, ", proven"));
         assert_null(strstr(out, " ms"));
         assert_null(strstr(out, "acknowledge"));
     }
@@ -106,9 +147,8 @@ static void test_odd(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all),
-        cmocka_unit_test(test_short),
-        cmocka_unit_test(test_odd),
+        cmocka_unit_test(test_all),     cmocka_unit_test(test_short), cmocka_unit_test(test_stale),
+        cmocka_unit_test(test_servers), cmocka_unit_test(test_odd),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -294,11 +294,11 @@ static void test_acknowledge(void **state)
     wait_acknowledged(world, 1);
     ids[0] = world->acknowledge_id;
     assert_string_equal(world->reason, "the battery died, \"ntpd\" was off \xc3\xa4");
-    second = client(world, "acknowledge b",
+    second = client(world, "acknowledge the second",
                     "{\"ok\":false,\"reason\":\"clock-stale\",\"why\":\"nothing for 4 s\"}\n");
     wait_acknowledged(world, 2);
     ids[1] = world->acknowledge_id;
-    third = client(world, "acknowledge c", "-");
+    third = client(world, "acknowledge the third", "-");
     wait_acknowledged(world, 3);
     ids[2] = world->acknowledge_id;
     assert_true(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2]);
@@ -316,7 +316,7 @@ static void test_acknowledge(void **state)
 
     /* Without words of its own the reason speaks for itself. */
     first =
-        client(world, "acknowledge d",
+        client(world, "acknowledge the fourth",
                "{\"ok\":false,\"reason\":\"clock-unknown\",\"why\":\"nothing is known of the clock yet\"}\n");
     wait_acknowledged(world, 4);
     answer(world, world->acknowledge_id, RC_CLOCK_UNKNOWN, "");
@@ -331,7 +331,7 @@ static void test_acknowledge_without_issuer(void **state)
 
     (void)state;
     pids[0] =
-        client(world, "acknowledge a",
+        client(world, "acknowledge one",
                "{\"ok\":false,\"reason\":\"issuer-gone\",\"why\":\"the signing process is not there just "
                "now; try again\"}\n");
     assert_int_equal(run_until_end(world, pids[0]), 0);
@@ -340,7 +340,7 @@ static void test_acknowledge_without_issuer(void **state)
     world->issuer_there = true;
     for (size_t i = 0; i < 2; i++) {
         pids[i] =
-            client(world, "acknowledge a",
+            client(world, "acknowledge one",
                    "{\"ok\":false,\"reason\":\"issuer-gone\",\"why\":\"the signing process ended before it "
                    "answered; tsa clock status tells whether it was taken\"}\n");
         wait_acknowledged(world, (unsigned)i + 2);
@@ -352,7 +352,7 @@ static void test_acknowledge_without_issuer(void **state)
 
     /* It hangs. */
     pids[2] = client(
-        world, "acknowledge a",
+        world, "acknowledge one",
         "{\"ok\":false,\"reason\":\"issuer-silent\",\"why\":\"the signing process does not answer; tsa "
         "clock status tells whether it was taken\"}\n");
     assert_int_equal(run_until_end_within(world, pids[2], 20), 0);
@@ -366,8 +366,11 @@ static void test_bad_reasons(void **state)
     static const struct {
         const char *request, *answer;
     } rows[] = {
-        {"acknowledge", REFUSED("say why: it goes into the record")},
-        {"acknowledge ", REFUSED("say why: it goes into the record")},
+        {"acknowledge", REFUSED("say why, in words: it goes into the record")},
+        {"acknowledge ", REFUSED("say why, in words: it goes into the record")},
+        {"acknowledge    ", REFUSED("say why, in words: it goes into the record")},
+        {"acknowledge ok", REFUSED("say why, in words: it goes into the record")},
+        {"acknowledge . - \xc2\xa0\xe2\x80\xa6 ...", REFUSED("say why, in words: it goes into the record")},
         {"acknowledge a\tb", REFUSED("it is one line, without control characters")},
         {"acknowledge a\r", REFUSED("it is one line, without control characters")},
         {"acknowledge a\x7f", REFUSED("it is one line, without control characters")},
@@ -388,6 +391,9 @@ static void test_bad_reasons(void **state)
     memset(longest + strlen("acknowledge "), 'a', MSG_REASON_MAX + 1);
     assert_int_equal(
         run_until_end(world, client(world, longest, REFUSED("it is too long: 300 octets at most"))), 0);
+    assert_null(control_judge_reason("NTP"));
+    assert_null(control_judge_reason("#17-4"));
+    assert_null(control_judge_reason("\xe6\x99\x82\xe8\xa8\x88\xe3\x82\x92")); /* three characters */
     assert_null(control_judge_reason("Bj\xc3\xb8rn: \xc2\xa0it was right"));
     assert_int_equal(run_until_end(world, client(world, "acknowledged", "{\"error\":\"unknown request\"}\n")),
                      0);
