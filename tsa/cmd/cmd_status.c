@@ -65,10 +65,23 @@ static void print_reload(const json_t *status)
     }
 }
 
+/* Before all else: whoever reads one line alone must not miss it. */
+static void print_lab_time(const char *text)
+{
+    static const char small[] = "lab time";
+    const size_t len = sizeof(small) - 1;
+
+    printf("LAB TIME%s: its tokens are no evidence of any time\n",
+           strncmp(text, small, len) == 0 ? text + len : "");
+}
+
 static void print_state(const json_t *status)
 {
     const char *comma = "";
 
+    if (json_is_string(json_object_get(status, "lab_time"))) {
+        print_lab_time(text_of(status, "lab_time"));
+    }
     printf("%-8s", text_of(status, "state"));
     if (json_is_string(json_object_get(status, "reason_text"))) {
         printf(" %s;", text_of(status, "reason_text"));
@@ -77,9 +90,6 @@ static void print_state(const json_t *status)
     print_addresses(status, "tls", " (TLS)", &comma);
     print_addresses(status, "metrics", " (metrics)", &comma);
     printf("\n");
-    if (json_is_string(json_object_get(status, "lab_time"))) {
-        printf("         %s: its tokens are no evidence of any time\n", text_of(status, "lab_time"));
-    }
     printf("process  %lld since %s, tsa %s, %s\n", number_of(status, "pid"), text_of(status, "started"),
            text_of(status, "version"), text_of(status, "configuration"));
 }
@@ -96,7 +106,7 @@ static void print_work(const json_t *status, const char *run_dir)
         printf("issuer   no answer\n");
         return;
     }
-    printf("record   %lld token%s, the last one of %s\n", records, records == 1 ? "" : "s",
+    printf("record   %lld record%s, the last token of %s\n", records, records == 1 ? "" : "s",
            text_of(tokens, "last_time"));
     printf("tokens   %lld RFC 3161, %lld Authenticode, %lld refused by the issuer since %s\n",
            number_of(tokens, "rfc3161"), number_of(tokens, "authenticode"), number_of(tokens, "refused"),
