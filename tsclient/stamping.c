@@ -24,6 +24,21 @@ static const char *other_name(enum spc_stamp_kind kind)
     return kind == SPC_STAMP_LEGACY ? "an Authenticode" : "an RFC 3161";
 }
 
+/* Whose time is yet to come was made by a clock that was wrong, or by this one if it is; either way it proves nothing yet. */
+static bool is_to_come(const struct job *j, struct gentime time)
+{
+    return gentime_compare(time, gentime_add_ns(j->s->judge.at, j->s->ask->skew_ns)) > 0;
+}
+
+/* What is found good, and yet is not what anybody wants to keep: NULL, or a sentence. */
+static const char *doubt(const struct job *j, const struct policy_stamp *stamp)
+{
+    if (policy_stamp_is_lab_time(stamp)) {
+        return "it has only a lab timestamp, which is no evidence";
+    }
+    return is_to_come(j, stamp->report.time) ? "its timestamp is of a time to come" : NULL;
+}
+
 /* A timestamp is there already: good and of the wanted kind, or not. One that is not good is told whatever was asked for. */
 static void consider_stamped(struct job *j, size_t index)
 {
@@ -31,6 +46,7 @@ static void consider_stamped(struct job *j, size_t index)
     const struct policy_stamp *stamp = &signature->stamp;
     struct rewrite *r = &j->rewrite;
     char name[REWRITE_NAME_MAX], time[GENTIME_TEXT_MAX] = "?";
+    const char *why = doubt(j, stamp);
     size_t len;
 
     (void)rewrite_name(r, index, name);
@@ -39,6 +55,9 @@ static void consider_stamped(struct job *j, size_t index)
             r, REWRITE_WARNING,
             "%sits timestamp is not good (%s) and was left as it is; %s--replace makes a new one", name,
             rc_text(stamp->rc), stamp->rc == RC_CHAIN_UNTRUSTED ? "name its root with --ca; " : "");
+    } else if (why) {
+        (void)rewrite_say(r, REWRITE_WARNING, "%s%s, and was left as it is; --replace makes a real one", name,
+                          why);
     } else if (reasons_has(&signature->reasons, REASON_OUTSIDE_VALIDITY)) {
         (void)rewrite_say(r, REWRITE_WARNING, "%s%s", name, reason_text(REASON_OUTSIDE_VALIDITY));
     } else if (stamp->kind != j->s->ask->kind && !j->s->skip_stamped) {
@@ -170,6 +189,23 @@ static bool can_be_target(struct rewrite *r)
            rewrite_say(r, REWRITE_FAILED, "can not write %s: it is not a regular file", r->target);
 }
 
+static void tell_tsr(struct job *j, const struct detached *old)
+{
+    const char *why = old->stamp.rc == RC_OK ? doubt(j, &old->stamp) : NULL;
+    struct rewrite *r = &j->rewrite;
+
+    if (reasons_worst(&old->reasons) >= SEVERITY_ERROR) {
+        (void)rewrite_say(r, REWRITE_WARNING,
+                          "%s is not good (%s) and was left as it is; --replace makes a new one", r->target,
+                          old->why);
+    } else if (why) {
+        (void)rewrite_say(r, REWRITE_WARNING, "%s: %s, and was left as it is; --replace makes a real one",
+                          r->target, why);
+    } else {
+        (void)rewrite_say(r, REWRITE_ALREADY, "%s is there already", r->target);
+    }
+}
+
 /* A .tsr that is there already and good stays, a bad one is told. True when one is to be made. */
 static bool needs_tsr(struct job *j)
 {
@@ -186,13 +222,7 @@ static bool needs_tsr(struct job *j)
     }
     if (!missing && !j->s->replace) {
         detached_check_file(&old, j->rewrite.before.path, j->s->judge.tsa_anchors);
-        if (reasons_worst(&old.reasons) < SEVERITY_ERROR) {
-            (void)rewrite_say(&j->rewrite, REWRITE_ALREADY, "%s is there already", target);
-        } else {
-            (void)rewrite_say(&j->rewrite, REWRITE_WARNING,
-                              "%s is not good (%s) and was left as it is; --replace makes a new one", target,
-                              old.why);
-        }
+        tell_tsr(j, &old);
     }
     detached_close(&old);
     return missing || j->s->replace;
