@@ -120,7 +120,7 @@ use() {
     curl -sS "${URL}metrics" > metrics
     grep -qx 'tsa_clock_lab_time 1' metrics
     "$TSA" status -c lab/tsa.conf > text
-    grep -q 'lab time +400 d' text
+    [[ "$(head -n 1 text)" == "LAB TIME +400 d: "* ]]
     grep -q 'level=warning.*lab time +400 d: for test labs only' "$LAB.log/err"
     # The log itself, and the Date of HTTP, keep to the truth.
     curl -sS -o /dev/null -D head "$URL"
@@ -174,12 +174,23 @@ use() {
         run "$TSCLIENT" verify --ca lab/root.pem --at 2050-01-01 signed.cat
         [ "$status" -eq 2 ]
         says "lab-time"
+        # It is none to leave there, whatever one may bear.
+        cp signed.cat before.cat
+        for option in "--allow-clock-skew=3d" "--skip-stamped"; do
+            run "$TSCLIENT" stamp "$kind" "$URL" --ca lab/root.pem "$option" signed.cat
+            [ "$status" -eq 2 ] || { echo "$status: $output"; false; }
+            says "it has only a lab timestamp, which is no evidence, and was left as it is; --replace makes a real one"
+            cmp signed.cat before.cat
+        done
     done
     run "$TSCLIENT" stamp --detached --tr "$URL" --ca lab/root.pem --allow-clock-skew 3d data
     [ "$status" -eq 0 ]
     run "$TSCLIENT" verify --ca lab/root.pem data.tsr
     [ "$status" -eq 2 ]
     says "lab-time"
+    run "$TSCLIENT" stamp --detached --tr "$URL" --ca lab/root.pem data
+    [ "$status" -eq 2 ] || { echo "$status: $output"; false; }
+    says "data.tsr: it has only a lab timestamp"
     # One made before, by the same authority, without: no warning.
     "$TSCLIENT" verify --ca lab/root.pem stamped.cat
 }
@@ -231,7 +242,11 @@ use() {
                 bad $command --at "$text"
                 says "such as 2031-02-03T04:05:06Z"
             done
-            for text in 400d +400 +0d -0s +1y +1d2h ++1d 2031-02-03T04:05:06Z +200000d ''; do
+            for text in +0d -0s +0; do
+                bad $command --shift "$text"
+                says "0 is the machine's own time: leave it out"
+            done
+            for text in 400d +400 +1y +1d2h ++1d 2031-02-03T04:05:06Z +200000d ''; do
                 bad $command --shift "$text"
                 says "such as +400d or -2h"
             done

@@ -6,6 +6,13 @@
 
 #include <stdio.h>
 
+static bool is_zero(const char *shift)
+{
+    int64_t ns;
+
+    return cfg_parse_duration(shift, &ns) == RC_OK && ns == 0;
+}
+
 bool lab_time_read(const struct lab_time_options *options, const char *command, struct labtime *out)
 {
     *out = (struct labtime){0};
@@ -17,6 +24,11 @@ bool lab_time_read(const struct lab_time_options *options, const char *command, 
     if (options->at && labtime_parse_at(options->at, out) != RC_OK) {
         fprintf(stderr, "tsa %s: --at %s: give a time in UTC such as 2031-02-03T04:05:06Z\n", command,
                 options->at);
+        return false;
+    }
+    if (options->shift && is_zero(options->shift)) {
+        fprintf(stderr, "tsa %s: --shift %s: 0 is the machine's own time: leave it out\n", command,
+                options->shift);
         return false;
     }
     if (options->shift && labtime_parse_shift(options->shift, out) != RC_OK) {
