@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 
+#include "tsa/front/room.h"
 #include "tsa/role/clockpage.h"
 #include "tsa/role/clockwords.h"
 
@@ -307,10 +308,30 @@ static void write_clock_leap(const struct facts *facts, struct wbuf *out)
     }
 }
 
+static void write_rooms(const struct metrics *metrics, const struct facts *facts, struct wbuf *out)
+{
+    int64_t room;
+    size_t i;
+
+    head(out, "tsa_unit_clock_room_seconds", "gauge",
+         "What rounding and the clock's bound leave of a unit's accuracy; negative: it refuses requests. "
+         "Nothing "
+         "where it declares none or the clock is not proven.");
+    for (i = 0; i < metrics->num_units; i++) {
+        if (room_of(&metrics->units[i], facts, &room)) {
+            wbuf_printf(out, "tsa_unit_clock_room_seconds{unit=\"%s\"} %.9g\n", name_of(metrics, i),
+                        (double)room / 1e9);
+        }
+    }
+}
+
 static void write_clock(const struct facts *facts, struct wbuf *out)
 {
     write_clock_state(facts, out);
-    gauge(out, "tsa_clock_proven", "0 when the host's clock is trusted without proof, and under lab time.",
+    gauge(out, "tsa_clock_proven",
+          "1 for a kind of source that can prove the clock, also while it does not (tsa_clock_state); 0 when "
+          "the "
+          "host is trusted, and under lab time.",
           facts->clock_proven == CLOCKPAGE_PROVEN);
     gauge(out, "tsa_clock_lab_time",
           "1 when the clock shows another time than the real one (tsa lab --at, --shift).",
@@ -366,6 +387,7 @@ void metrics_write(const struct metrics *metrics, const struct facts *facts, enu
     write_tls(metrics, out);
     if (facts) {
         write_clock(facts, out);
+        write_rooms(metrics, facts, out);
         write_issuer(facts, out);
     }
 }

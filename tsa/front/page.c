@@ -101,15 +101,32 @@ static void put_ends(struct wbuf *w, const struct page *page)
     page_put_end(w, "key", "Key signs until", key, page->now);
 }
 
+static void put_box(struct wbuf *w, const char *class, const char *words, const char *detail)
+{
+    wbuf_printf(w, "<p id=\"state\" class=\"%s\">%s", class, words);
+    page_put_escaped(w, detail);
+    wbuf_put_text(w, "</p>\n");
+}
+
+/* Green is what needs nobody's eye. */
+static void put_state_box(struct wbuf *w, const struct page *page)
+{
+    char sentence[PAGE_SENTENCE_MAX], doubts[PAGE_DOUBTS_MAX];
+
+    if (page->reason != RC_OK) {
+        put_box(w, "bad", "Not ready: ", page_ready_sentence(page->facts, page->reason, sentence));
+    } else if (page_doubts(page, doubts)) {
+        put_box(w, "warn", "Ready, with a warning: timestamps are issued, but ", doubts);
+    } else {
+        put_box(w, "good", "Ready: timestamps are issued.", "");
+    }
+    page_put_advice(w, page);
+}
+
 static void put_state(struct wbuf *w, const struct page *page)
 {
-    const enum rc reason = page->reason;
-    char sentence[PAGE_SENTENCE_MAX];
-
-    wbuf_printf(w, "<h2>State</h2>\n<p id=\"state\" class=\"%s\">%s", reason == RC_OK ? "good" : "bad",
-                reason == RC_OK ? "Ready: timestamps are issued." : "Not ready: ");
-    page_put_escaped(w, reason == RC_OK ? "" : page_ready_sentence(page->facts, reason, sentence));
-    wbuf_put_text(w, "</p>\n");
+    wbuf_put_text(w, "<h2>State</h2>\n");
+    put_state_box(w, page);
     if (page->units[0].is_lab) {
         page_put_lab(w);
     }

@@ -7,14 +7,15 @@
  *   ready (bool), reason (stable word, "ok" when ready), sentence (text), version, time (of the machine, ISO 8601 UTC), lab_time (text or null; where
  *   there is one, days are counted by it)
  *   clock {state: unknown|sync|warn|stop, reason (stable word), text, figure_ns (of reason): null without one; proof:
- *   trusted|proven|lab-time, proven (bool), bound_ns, age_ns (since it was compared with its reference), stratum: null = not known; reference,
+ *   trusted|proven|lab-time, proven (bool): of the kind of source, also while the state is stop; bound_ns, age_ns (since it was compared with its reference), stratum: null = not known; reference,
  *   since (time or null), changes (of state, since the issuer started), leap: none|insert|delete|unknown, leap_at (time or null), ahead_ns (of the
  *   last token's time, ahead of the clock; 0 = it is not)}
  *   ledger {records}   tokens {rfc3161, authenticode, refused: since the issuer started}   last_token (time or null)
  *   issuer {started, signers, waiting}   -- clock, ledger, tokens, last_token, issuer are null when the issuer does not answer
  *   requests {rfc3161 {granted, refused}, authenticode {granted, refused}, neither {refused}, turned_away: of all fronts, since the
  *   authority started}   connections {open, accepted}   waiting (requests, of all fronts)   fronts (processes)
- *   units [{name, protocols, policy, digests, digest, accuracy_ns, lab, certificate {subject, serial, key, not_before,
+ *   units [{name, protocols, policy, digests, digest, accuracy_ns, lab, issues: all|some|none, issues_reason (stable word or null), clock_room_ns (of its accuracy,
+ *   beside rounding and bound; negative: refuses; null = nothing to be proven), certificate {subject, serial, key, not_before,
  *   not_after, days_left, key_not_after, key_days_left}}]
  */
 #ifndef TSA_FRONT_PAGE_H

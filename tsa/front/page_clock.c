@@ -87,14 +87,25 @@ static void put_state(struct wbuf *w, const struct facts *facts)
         [CLOCKPAGE_WARN] = "good, with a warning",
         [CLOCKPAGE_STOP] = "stopped",
     };
+    static const char *const lab_states[] = {
+        [CLOCKPAGE_UNKNOWN] = "unknown",
+        [CLOCKPAGE_SYNC] = "set for a laboratory",
+        [CLOCKPAGE_WARN] = "set for a laboratory, with a warning",
+        [CLOCKPAGE_STOP] = "stopped",
+    };
     const uint32_t state = facts->clock_state <= CLOCKPAGE_STOP ? facts->clock_state : CLOCKPAGE_UNKNOWN;
+    const bool is_lab = facts->clock_proven == CLOCKPAGE_LAB_TIME;
+    /* What could prove it does not while it is stopped. */
+    const bool proves = state == CLOCKPAGE_SYNC || state == CLOCKPAGE_WARN;
+    const char *proof =
+        proves || facts->clock_proven != CLOCKPAGE_PROVEN ? clockwords_proof_text(facts->clock_proven) : "";
     char sentence[CLOCKWORDS_MAX] = "";
 
     if (state != CLOCKPAGE_SYNC) {
         clockwords_sentence(state, (enum rc)facts->clock_reason, facts->clock_figure_ns, sentence);
     }
-    page_put_row_of(w, "clock", "Clock", "%s%s%s; %s", states[state], sentence[0] ? ": " : "", sentence,
-                    clockwords_proof_text(facts->clock_proven));
+    page_put_row_of(w, "clock", "Clock", "%s%s%s%s%s", (is_lab ? lab_states : states)[state],
+                    sentence[0] ? ": " : "", sentence, proof[0] ? "; " : "", proof);
 }
 
 static void put_source(struct wbuf *w, const struct facts *facts)

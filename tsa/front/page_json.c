@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "tsa/front/room.h"
 #include "tsa/role/clockpage.h"
 #include "tsa/role/clockwords.h"
 
@@ -191,7 +192,24 @@ static void put_words(struct wbuf *w, const char *name, const char *const *words
     wbuf_put_u8(w, ']');
 }
 
-static void put_unit(struct wbuf *w, const struct unit *unit, struct gentime now)
+static void put_issues(struct wbuf *w, const struct page *page, const struct unit *unit)
+{
+    bool some;
+    const enum rc own = room_reason(unit, page->facts, page->now, &some);
+    const enum rc reason = own == RC_OK || (some && page->reason != RC_OK) ? page->reason : own;
+    int64_t room;
+
+    put_text(w, "issues", reason == RC_OK ? "all" : some && page->reason == RC_OK ? "some" : "none");
+    put_text_or_null(w, "issues_reason", reason == RC_OK ? "" : rc_word(reason));
+    put_name(w, "clock_room_ns");
+    if (room_of(unit, page->facts, &room)) {
+        wbuf_printf(w, "%" PRId64, room);
+    } else {
+        wbuf_put_text(w, "null");
+    }
+}
+
+static void put_unit(struct wbuf *w, const struct page *page, const struct unit *unit)
 {
     static const char *const protocols[] = {"rfc3161", "authenticode"};
     const char *digests[DIGEST_NUM];
@@ -209,7 +227,8 @@ static void put_unit(struct wbuf *w, const struct unit *unit, struct gentime now
     put_text(w, "digest", digest_name((enum digest)unit->settings->digest));
     put_known(w, "accuracy_ns", unit->settings->accuracy > 0 ? unit->settings->accuracy : -1);
     put_bool(w, "lab", unit->is_lab);
-    put_certificate(w, unit, now);
+    put_issues(w, page, unit);
+    put_certificate(w, unit, page->now);
     wbuf_put_u8(w, '}');
 }
 
@@ -262,7 +281,7 @@ void page_build_json(struct wbuf *out, const struct page *page)
     wbuf_put_u8(out, '[');
     for (i = 0; i < page->num_units; i++) {
         wbuf_put_text(out, i ? "," : "");
-        put_unit(out, &page->units[i], page->now);
+        put_unit(out, page, &page->units[i]);
     }
     wbuf_put_text(out, "]}\n");
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the parts of the page for people share. Private to page: page.c (the document and the state), page_clock.c (the clock, why not
- * ready), page_units.c (certificates and what to type), page_style.c (how it looks).
+ * ready), page_advice.c (what is wrong with it, what to do), page_units.c (certificates and what to type), page_style.c (how it looks).
  */
 #ifndef TSA_FRONT_PAGE_PARTS_H
 #define TSA_FRONT_PAGE_PARTS_H
 
 #include "tsa/front/page.h"
+#include "tsa/front/room.h"
 
 #define PAGE_DAY_SECONDS 86400
 #define PAGE_FEW_DAYS    30
@@ -33,6 +34,13 @@ void page_put_lab(struct wbuf *w);
 void page_put_lab_time(struct wbuf *w, const struct page *page);
 void page_put_times(struct wbuf *w, const struct page *page);
 void page_put_clock(struct wbuf *w, const struct facts *facts);
+
+/* page_doubts writes what is wrong though tokens are issued: the clock's warning, the units that refuse. false: nothing is. */
+#define PAGE_DOUBTS_MAX (PAGE_SENTENCE_MAX + ROOM_LIST_MAX)
+bool page_doubts(const struct page *page, char out[PAGE_DOUBTS_MAX]);
+
+/* page_put_advice appends what who runs the authority does first, where anything is to be done. */
+void page_put_advice(struct wbuf *w, const struct page *page);
 
 void page_put_recipes(struct wbuf *w, const struct page *page);
 void page_put_units(struct wbuf *w, const struct page *page);

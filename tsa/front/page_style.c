@@ -10,10 +10,10 @@
 /* clang-format off */
 #define LIGHT                                                                                                \
     "--text:#1b1f24;--soft:#55606c;--back:#ffffff;--panel:#f4f6f8;--line:#d3d9df;--link:#0b57a4;"            \
-    "--good:#0b5c2b;--good-back:#e6f4ea;--bad:#8f1515;--bad-back:#fdecea"
+    "--good:#0b5c2b;--good-back:#e6f4ea;--bad:#8f1515;--bad-back:#fdecea;--warn:#6b4300;--warn-back:#ffefc7"
 #define DARK                                                                                                 \
     "--text:#e4e7ea;--soft:#a4aeb9;--back:#14171a;--panel:#1e2328;--line:#363d45;--link:#8fbcf7;"            \
-    "--good:#82d9a0;--good-back:#12291b;--bad:#ffa198;--bad-back:#34191a"
+    "--good:#82d9a0;--good-back:#12291b;--bad:#ffa198;--bad-back:#34191a;--warn:#f2c063;--warn-back:#33260d"
 
 const char page_style[] =
     ":root{color-scheme:light dark;" LIGHT "}\n"
@@ -39,8 +39,9 @@ const char page_style[] =
     "th{font-weight:500}\n"
     "tbody th{width:14rem;color:var(--soft)}\n"
     ".sums{margin-top:1.5rem}.sums td,.sums thead th+th{width:8rem;text-align:right;padding-right:0}\n"
-    ".good,.bad{padding:.7rem 1rem;border-radius:.4rem;font-weight:600}\n"
+    ".good,.warn,.bad{padding:.7rem 1rem;border-radius:.4rem;font-weight:600}\n"
     ".good{color:var(--good);background:var(--good-back)}\n"
+    ".warn{color:var(--warn);background:var(--warn-back)}\n"
     ".bad{color:var(--bad);background:var(--bad-back)}\n"
     ".lab{position:sticky;top:0;margin:0 0 1.5rem;padding:.7rem 1rem;font-size:1.125rem;border:.35rem double #111111;"
     "color:#111111;background:#ffd400}\n"
@@ -49,7 +50,7 @@ const char page_style[] =
     "@media(max-width:34rem){body{padding:1.25rem 1rem 2rem}th,td{padding-right:.5rem}tbody th{width:7.5rem}"
     ".sums td,.sums thead th+th{width:5.5rem}}\n"
     "@media print{:root{color-scheme:light;" LIGHT "}body{max-width:none;padding:0;font-size:10pt}"
-    "pre,table,.good,.bad,.lab{break-inside:avoid}pre{background:none}.good,.bad{border:1px solid}.lab{position:static}a{color:inherit}}\n";
+    "pre,table,.good,.warn,.bad,.lab{break-inside:avoid}pre{background:none}.good,.warn,.bad{border:1px solid}.lab{position:static}a{color:inherit}}\n";
 /* clang-format on */
 
 void page_put_policy(struct wbuf *out)

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tsa/role/clockwords.h"
+
 #define URL_MAX 300
 
 /* ---- the address to type --------------------------------------------------------------------------- */
@@ -110,6 +112,26 @@ void page_put_lab(struct wbuf *w)
                   "<p class=\"bad\">A test laboratory: its timestamps prove nothing to anybody else.</p>\n");
 }
 
+static void put_issues(struct wbuf *w, const struct page *page, const struct unit *unit)
+{
+    char sentence[ROOM_SENTENCE_MAX], left[CLOCKWORDS_MAX];
+    int64_t room;
+    bool some;
+
+    if (room_reason(unit, page->facts, page->now, &some) != RC_OK) {
+        page_put_row_of(w, NULL, "Issues now", "%s: %s",
+                        some && page->reason == RC_OK ? "some requests only" : "no",
+                        room_sentence(unit, page->facts, page->now, sentence));
+    } else if (page->reason != RC_OK) {
+        page_put_row(w, NULL, "Issues now", "no: the authority is not ready");
+    } else if (room_of(unit, page->facts, &room)) {
+        page_put_row_of(w, NULL, "Issues now", "yes; the clock may get worse by %s",
+                        clockwords_duration(room, left));
+    } else {
+        page_put_row(w, NULL, "Issues now", "yes");
+    }
+}
+
 static void put_unit(struct wbuf *w, const struct page *page, const struct unit *unit)
 {
     const struct settings_unit *settings = unit->settings;
@@ -122,6 +144,7 @@ static void put_unit(struct wbuf *w, const struct page *page, const struct unit 
         page_put_lab(w);
     }
     wbuf_put_text(w, "<table>\n<tbody>\n");
+    put_issues(w, page, unit);
     page_put_row(w, NULL, "Certificate", cert_name(unit->cert.subject, text, sizeof text));
     page_put_end(w, NULL, "Valid until", unit->cert.not_after, page->now);
     page_put_end(w, NULL, "Its key signs until", unit_key_end(unit), page->now);

@@ -9,6 +9,7 @@
 #include "tsa/base/mem.h"
 #include "tsa/base/now.h"
 #include "tsa/front/page.h"
+#include "tsa/front/room.h"
 
 #define BODY_MAX   METRICS_TEXT_MAX /* the longest of all */
 #define HOST_MAX   255
@@ -32,7 +33,10 @@ struct view_wait {
 
 static enum rc reason_of(const struct view_wait *wait, const struct facts *facts)
 {
-    return page_ready_reason(facts, issuer_link_is_up(wait->desk->link));
+    const struct view_desk *desk = wait->desk;
+    const enum rc reason = page_ready_reason(facts, issuer_link_is_up(desk->link));
+
+    return reason == RC_OK ? room_common_reason(desk->units, desk->num_units, facts, now_real()) : reason;
 }
 
 static struct page page_of(const struct view_wait *wait, const struct facts *facts)
@@ -77,6 +81,21 @@ static struct http_reply show_metrics(const struct view_wait *wait, const struct
         .status = 200, .type = "text/plain; version=0.0.4; charset=utf-8", .fields = NO_STORE};
 }
 
+/* Ready as long as one unit issues; who asks for another learns why it does not. */
+static const char *ready_text(const struct view_desk *desk, const struct facts *facts)
+{
+    static char text[ROOM_LIST_MAX + 16]; /* the reply borrows it */
+    struct wbuf w;
+
+    wbuf_init_fixed(&w, text, sizeof text);
+    wbuf_put_text(&w, "ready, but ");
+    if (room_list_refusers(desk->units, desk->num_units, facts, now_real(), &w) == 0) {
+        return "ready";
+    }
+    wbuf_put_u8(&w, 0);
+    return wbuf_rc(&w) == RC_OK ? text : "ready, but not every unit issues";
+}
+
 static struct http_reply show_ready(const struct view_wait *wait, const struct facts *facts)
 {
     static char sentence[PAGE_SENTENCE_MAX]; /* the reply borrows it */
@@ -88,7 +107,7 @@ static struct http_reply show_ready(const struct view_wait *wait, const struct f
         reply.result = rc_word(reason);
         return reply;
     }
-    return (struct http_reply){.status = 200, .text = "ready", .fields = NO_STORE};
+    return (struct http_reply){.status = 200, .text = ready_text(wait->desk, facts), .fields = NO_STORE};
 }
 
 static struct http_reply (*const shows[])(const struct view_wait *, const struct facts *) = {

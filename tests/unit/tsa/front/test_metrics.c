@@ -168,6 +168,8 @@ static void what_the_issuer_says(void **state)
     assert_line(text, "tsa_clock_state{state=\"stop\"} 0");
     assert_line(text, "tsa_clock_proven 1");
     assert_line(text, "tsa_clock_bound_seconds 0.0015");
+    assert_line(text, "tsa_unit_clock_room_seconds{unit=\"old\"} 0.4985");
+    assert_null(strstr(text, "tsa_unit_clock_room_seconds{unit=\"main\"}")); /* declares none */
     assert_line(text, "tsa_ledger_records_total 42");
     assert_line(text, "tsa_ledger_sequence 42");
     assert_line(text, "tsa_issuer_waiting 7");
@@ -221,6 +223,7 @@ static void the_clock(void **state)
     assert_line(text, "tsa_clock_leap_time_seconds 1798761600");
     assert_line(text, "tsa_clock_proven 0");
     assert_line(text, "tsa_clock_lab_time 1");
+    assert_null(strstr(text, "\ntsa_unit_clock_room_seconds{"));
     facts.clock_state = CLOCKPAGE_WARN; /* a warning stops nothing */
     assert_line(text_of(&metrics, &facts), "tsa_clock_stop_reason{reason=\"clock-backwards\"} 0");
     facts.clock_state = CLOCKPAGE_UNKNOWN;

@@ -16,6 +16,7 @@
 
 #include "tsa/front/download.h"
 #include "tsa/front/page.h"
+#include "tsa/front/room.h"
 #include "tsa/role/clockpage.h"
 
 static char name_main[] = "main", name_old[] = "old";
@@ -67,6 +68,7 @@ static int make(void **state)
         units[i].cert.key_type = OID_RSA;
         units[i].cert.not_before.sec = 1700000000;
         units[i].cert.not_after.sec = 1700000000 + 86400 * 100;
+        units[i].key_end = units[i].cert.not_after;
     }
     set_facts();
     wbuf_init(&out, 1 << 20);
@@ -315,6 +317,129 @@ static void test_clock(void **state)
     set_facts();
 }
 
+/* What could prove the clock does not while it is stopped; and for every reason it is told what to do first. */
+static void test_stopped(void **state)
+{
+    static const enum rc reasons[] = {
+        RC_CLOCK_UNKNOWN,      RC_CLOCK_STALE,     RC_CLOCK_UNREACHABLE, RC_CLOCK_UNSYNCHRONISED,
+        RC_CLOCK_LOCAL,        RC_CLOCK_OLD,       RC_CLOCK_BOUND,       RC_CLOCK_DISAGREES,
+        RC_CLOCK_STEPPED,      RC_CLOCK_BACKWARDS, RC_CLOCK_LEAP,        RC_CERT_EXPIRED,
+        RC_CERT_NOT_YET_VALID, RC_KEY_USE_OVER,    RC_LEDGER_WRITE,      RC_LEDGER_DAMAGED};
+    const char *advice;
+
+    (void)state;
+    facts.ready = 0;
+    facts.clock_state = CLOCKPAGE_STOP;
+    facts.clock_proven = CLOCKPAGE_PROVEN;
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        facts.reason = facts.clock_reason = reasons[i];
+        advice = strstr(text_of(page_build_html, &facts, "a"), "<p id=\"advice\">For who runs it: ");
+        assert_non_null(advice);
+        assert_null(strstr(advice, "tsa status shows the state of each part")); /* a reason of its own */
+        assert_has((const char *)out.data, "<p id=\"state\" class=\"bad\">");
+        assert_null(strstr((const char *)out.data, "; proven</td>"));
+    }
+    facts.reason = RC_NO_MEMORY;
+    assert_has(text_of(page_build_html, &facts, "a"), "<p id=\"advice\">For who runs it: tsa status shows");
+    assert_has(text_of(page_build_html, NULL, "a"), "<p id=\"advice\">For who runs it: journalctl -u tsa");
+    set_facts();
+    text_of(page_build_html, &facts, "a");
+    assert_null(strstr((const char *)out.data, "id=\"advice\""));
+    assert_has((const char *)out.data, "<p id=\"state\" class=\"good\">Ready: timestamps are issued.</p>");
+}
+
+/* The clock is good enough for one unit alone: nobody who looks may think that all is well. */
+static void test_rooms(void **state)
+{
+    struct settings_unit tight = settings[0], loose = settings[1];
+    const char *text;
+
+    (void)state;
+    tight.accuracy = 50000000;
+    tight.time_digits = 3;
+    units[0].settings = &tight;
+    units[1].settings = &loose;
+    facts.clock_proven = CLOCKPAGE_PROVEN;
+    facts.clock_bound_ns = 60000000;
+    text = text_of(page_build_html, &facts, "a");
+    assert_has(
+        text,
+        "<p id=\"state\" class=\"warn\">Ready, with a warning: timestamps are issued, but unit main "
+        "refuses every request: the clock may be wrong by 60 ms, its times are rounded by up to 500 us, "
+        "it declares 50 ms</p>");
+    assert_has(text, "<p id=\"advice\">For who runs it: tsa clock status");
+    assert_has(text, "Issues now</th><td>no: the clock may be wrong by 60 ms, its times");
+    assert_has(text, "Issues now</th><td>yes; the clock may get worse by 940 ms</td>");
+    text = text_of(page_build_json, &facts, "a");
+    assert_has(text, "{\"ready\":true,");
+    assert_has(text, "\"issues\":\"none\",\"issues_reason\":\"clock-bound\",\"clock_room_ns\":-10500000,");
+    assert_has(text, "\"issues\":\"all\",\"issues_reason\":null,\"clock_room_ns\":940000000,");
+    /* Where rounding decides it depends on the moment. */
+    facts.clock_bound_ns = 49600000;
+    text = text_of(page_build_html, &facts, "a");
+    assert_has(text, "but unit main refuses some requests: the clock");
+    assert_has(text, "Issues now</th><td>some requests only: the clock");
+    assert_has(text_of(page_build_json, &facts, "a"),
+               "\"issues\":\"some\",\"issues_reason\":\"clock-bound\",");
+    facts.clock_bound_ns = 49500000;
+    assert_has(text_of(page_build_json, &facts, "a"),
+               "\"issues\":\"all\",\"issues_reason\":null,\"clock_room_ns\":0,");
+    /* The clock's own doubts stand before; a unit whose certificate is over does not issue either. */
+    facts.clock_state = CLOCKPAGE_WARN;
+    facts.clock_reason = RC_CLOCK_BOUND;
+    facts.clock_figure_ns = 49500000;
+    units[1].cert.not_after.sec = 1700000000;
+    text = text_of(page_build_html, &facts, "a");
+    assert_has(text,
+               "timestamps are issued, but the clock may be wrong by more than half of what the declared "
+               "accuracy allows: it may be wrong by 49.5 ms; unit old refuses every request: ");
+    units[1].cert.not_after = units[0].cert.not_after;
+    assert_has(text_of(page_build_html, &facts, "a"), "it may be wrong by 49.5 ms</p>");
+    facts.ready = 0;
+    facts.reason = RC_LEDGER_WRITE;
+    assert_has(text_of(page_build_html, &facts, "a"),
+               "Issues now</th><td>no: the authority is not ready</td>");
+    assert_has(text_of(page_build_json, &facts, "a"),
+               "\"issues\":\"none\",\"issues_reason\":\"ledger-write\",");
+    units[0].settings = &settings[0];
+    units[1].settings = &settings[1];
+    set_facts();
+}
+
+/* Sentences of many units do not run over; how many they are is told. */
+static void test_many_rooms(void **state)
+{
+    static char name[65];
+    struct settings_unit tight = settings[0];
+    struct unit many[SETTINGS_MAX_UNITS];
+    char list[ROOM_LIST_MAX];
+    struct wbuf w;
+
+    (void)state;
+    memset(name, 'u', 64);
+    tight.name = name;
+    tight.accuracy = 1000;
+    for (size_t i = 0; i < SETTINGS_MAX_UNITS; i++) {
+        many[i] = units[0];
+        many[i].settings = &tight;
+    }
+    facts.clock_proven = CLOCKPAGE_PROVEN;
+    facts.clock_bound_ns = 1204000000;
+    wbuf_init_fixed(&w, list, sizeof list);
+    assert_int_equal(
+        room_list_refusers(many, SETTINGS_MAX_UNITS, &facts, (struct gentime){1700000001, 0}, &w),
+        SETTINGS_MAX_UNITS);
+    wbuf_put_u8(&w, 0);
+    assert_int_equal(wbuf_rc(&w), RC_OK);
+    assert_has(list, "; and 60 more");
+    assert_int_equal(room_common_reason(many, SETTINGS_MAX_UNITS, &facts, (struct gentime){1700000001, 0}),
+                     RC_CLOCK_BOUND);
+    many[63] = units[0];
+    assert_int_equal(room_common_reason(many, SETTINGS_MAX_UNITS, &facts, (struct gentime){1700000001, 0}),
+                     RC_OK);
+    set_facts();
+}
+
 /* Lab time is above everything, in the title too, and the time of the page is told to be another. */
 static void test_lab_time(void **state)
 {
@@ -327,7 +452,7 @@ static void test_lab_time(void **state)
     assert_has(text, "<title>LAB TIME - Timestamp authority</title>");
     assert_has(text, "<body>\n<p id=\"lab-time\" class=\"lab\"><strong>This is not the real time.</strong> "
                      "This authority shows <span id=\"lab-clock\">lab time +400 d</span>;");
-    assert_has(text, "<td id=\"clock\">good; not proven: lab time</td>");
+    assert_has(text, "<td id=\"clock\">set for a laboratory; not proven: lab time</td>");
     assert_has(text, "<th scope=\"row\">Time of this machine</th>");
     text = text_of(page_build_json, &facts, "a");
     assert_has(text, "\"proof\":\"lab-time\",\"proven\":false,");
@@ -385,14 +510,17 @@ static void test_json(void **state)
         "\"connections\":{\"open\":5,\"accepted\":99},\"waiting\":4,\"fronts\":2,\"units\":["
         "{\"name\":\"main\",\"protocols\":[\"rfc3161\",\"authenticode\"],\"policy\":\"1.2.3.4\","
         "\"digests\":[\"sha256\"],"
-        "\"digest\":\"sha256\",\"accuracy_ns\":null,\"lab\":true,\"certificate\":{\"subject\":\"<b>"
+        "\"digest\":\"sha256\",\"accuracy_ns\":null,\"lab\":true,\"issues\":\"all\",\"issues_reason\":null,"
+        "\"clock_room_ns\":null,\"certificate\":{\"subject\":\"<b>"
         "\\\"A&\\\\\","
         "\"serial\":\"01ff\",\"key\":\"rsaEncryption\",\"not_before\":\"2023-11-14T22:13:20Z\","
         "\"not_after\":\"2024-02-22T22:13:20Z\",\"days_left\":10,"
         "\"key_not_after\":\"2024-02-22T22:13:20Z\",\"key_days_left\":10}},"
         "{\"name\":\"old\",\"protocols\":[\"authenticode\"],\"policy\":\"1.2.3.4\",\"digests\":["
         "\"sha1\"],\"digest\":\"sha1\","
-        "\"accuracy_ns\":1000000000,\"lab\":false,\"certificate\":{\"subject\":\"<b>\\\"A&\\\\\","
+        "\"accuracy_ns\":1000000000,\"lab\":false,\"issues\":\"all\",\"issues_reason\":null,\"clock_room_"
+        "ns\":null,"
+        "\"certificate\":{\"subject\":\"<b>\\\"A&\\\\\","
         "\"serial\":\"01ff\","
         "\"key\":\"rsaEncryption\",\"not_before\":\"2023-11-14T22:13:20Z\",\"not_after\":\"2024-02-"
         "22T22:13:20Z\","
@@ -483,17 +611,13 @@ static void test_download(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_html),
-        cmocka_unit_test(test_doors),
-        cmocka_unit_test(test_policy),
-        cmocka_unit_test(test_days),
-        cmocka_unit_test(test_not_ready),
-        cmocka_unit_test(test_backwards),
-        cmocka_unit_test(test_clock),
-        cmocka_unit_test(test_lab_time),
-        cmocka_unit_test(test_host),
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_json_without_issuer),
+        cmocka_unit_test(test_html),      cmocka_unit_test(test_doors),
+        cmocka_unit_test(test_policy),    cmocka_unit_test(test_days),
+        cmocka_unit_test(test_not_ready), cmocka_unit_test(test_backwards),
+        cmocka_unit_test(test_clock),     cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_rooms),     cmocka_unit_test(test_many_rooms),
+        cmocka_unit_test(test_lab_time),  cmocka_unit_test(test_host),
+        cmocka_unit_test(test_json),      cmocka_unit_test(test_json_without_issuer),
         cmocka_unit_test(test_download),
     };
 

@@ -140,6 +140,7 @@ static struct world *world_new(void)
     w->unit = (struct unit){.settings = &unit_settings};
     w->unit.cert.subject = bytes_of(cn, sizeof cn);
     w->unit.cert.not_after.sec = 1800000000;
+    w->unit.key_end = w->unit.cert.not_after;
     assert_int_equal(chan_pair(fds), RC_OK);
     w->base = event_base_new();
     w->issuer = fds[1];
@@ -426,12 +427,66 @@ static void head_and_fields_of_the_page(void **state)
     world_free(w);
 }
 
+static void tell_bound(struct world *w, int64_t bound_ns)
+{
+    const struct msg_facts facts = {.id = w->asked,
+                                    .facts = {.ready = 1,
+                                              .clock_state = CLOCKPAGE_SYNC,
+                                              .clock_proven = CLOCKPAGE_PROVEN,
+                                              .clock_figure_ns = -1,
+                                              .clock_bound_ns = bound_ns}};
+    enum rc sent;
+
+    msg_put_facts(&w->out, &facts);
+    assert_true(chan_flush(&w->out, w->issuer, &sent));
+    turn(w);
+}
+
+/* The issuer is ready as far as the clock is for all; what it is good for is each unit's own. */
+static void ready_names_those_that_refuse(void **state)
+{
+    static const struct {
+        int64_t bound_ns;
+        const char *status, *text;
+    } cases[] = {
+        {9000000, "HTTP/1.1 200 ", "\r\n\r\nready\n"},
+        {20000000, "HTTP/1.1 200 ",
+         "\r\n\r\nready, but unit main refuses some requests: the clock may be wrong by 20 ms, its times are "
+         "rounded by "
+         "up to 50 ms, it declares 60 ms\n"},
+        {70000000, "HTTP/1.1 503 ", "the clock may be wrong by more than the declared accuracy allows"},
+    };
+    struct settings_unit tight = unit_settings;
+    struct world *w = world_new();
+
+    (void)state;
+    tight.accuracy = 60000000;
+    tight.time_digits = 1;
+    w->unit.settings = &tight;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int fd = ask(w, "GET", "/readyz");
+
+        hear(w);
+        tell_bound(w, cases[i].bound_ns);
+        assert_seen(w, fd, cases[i].text);
+        assert_int_equal(strncmp(w->seen, cases[i].status, strlen(cases[i].status)), 0);
+        close(fd);
+        ahead += 1100000000;
+    }
+    turn(w);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_question_for_all), cmocka_unit_test(those_that_wait_are_bounded),
-        cmocka_unit_test(why_it_is_not_ready),  cmocka_unit_test(without_an_issuer),
-        cmocka_unit_test(with_a_hung_issuer),   cmocka_unit_test(head_and_fields_of_the_page),
+        cmocka_unit_test(one_question_for_all),
+        cmocka_unit_test(those_that_wait_are_bounded),
+        cmocka_unit_test(why_it_is_not_ready),
+        cmocka_unit_test(without_an_issuer),
+        cmocka_unit_test(with_a_hung_issuer),
+        cmocka_unit_test(head_and_fields_of_the_page),
+        cmocka_unit_test(ready_names_those_that_refuse),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
