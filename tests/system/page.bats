@@ -5,6 +5,7 @@
 # alone, and the access log says for whom a proxy asks and whose certificate a client has, with or without it.
 
 load lab
+load tight
 
 setup_file() {
     lab_start
@@ -33,6 +34,8 @@ setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
     openssl ts -query -data "$LAB/root.pem" -sha256 -out q.tsq 2> /dev/null
 }
+
+teardown() { [ -z "${TIGHT_PID:-}" ] || tight_stop; }
 
 # A server's certificate, an authority for clients, and a client's certificate of it.
 make_certificates() (
@@ -156,6 +159,7 @@ logged() {
     lab_stop
     URL=$main_url LAB_PID=$main_pid LAB=$main_lab
     grep -F '<title>LAB TIME - Timestamp authority</title>' page.html
+    grep -F '<td id="clock">set for a laboratory; not proven: lab time</td>' page.html
     grep -F '<p id="lab-time" class="lab"><strong>This is not the real time.</strong> This authority shows <span id="lab-clock">lab time +400 d</span>' page.html
     # Before anything else.
     [ "$(grep -n 'id="lab-time"' page.html | cut -d : -f 1)" -lt "$(grep -n '<h1>' page.html | cut -d : -f 1)" ]
@@ -171,6 +175,47 @@ logged() {
     grep -i "^date: .* $(date -u +%Y) " head
     # Days are those of the clock that the units go by.
     jq -e '.lab_time == "lab time +400 d" and .units[0].certificate.days_left > 3500 and .units[0].certificate.days_left < 3700' status.json
+}
+
+@test "a clock that is not good enough for one of two units: who looks is told which refuses, and what to do; and when it is stopped" {
+    LAB=$BATS_TEST_TMPDIR/tight # of this test alone; it ends in teardown
+    tight_start 0.001
+    tight_await '.clock.state == "sync"'
+    curl -sS --fail -o page.html "$URL"
+    grep -F '<p id="state" class="good">' page.html
+    refute grep -F 'id="advice"' page.html
+    grep -F '; proven</td>' page.html
+    [ "$(curl -sS --fail "${URL}readyz")" = ready ]
+    # Another unit's accuracy is kept: ready, and amber.
+    tight_says 0.06
+    tight_await '.clock.state == "warn" and .units[0].issues == "none"'
+    jq -e '.ready and .units[0].issues_reason == "clock-bound" and .units[0].clock_room_ns < 0 and
+        .units[1].issues == "all" and .units[1].issues_reason == null and .units[1].clock_room_ns > 900000000' <(curl -sS "${URL}status.json")
+    [ "$(curl -sS -o ready -w '%{http_code}' "${URL}readyz")" = 200 ]
+    grep -E '^ready, but unit lab refuses every request: the clock may be wrong by 6[0-9.]* ms, .* it declares 50 ms$' ready
+    curl -sS --fail -o page.html "$URL"
+    grep -E '<p id="state" class="warn">Ready, with a warning: timestamps are issued, but .*unit lab refuses every request: the clock may be wrong by 6' page.html
+    grep -F '<p id="advice">For who runs it: tsa clock status' page.html
+    curl -sS --fail -o metrics "${URL}metrics"
+    grep -E '^tsa_unit_clock_room_seconds\{unit="lab"\} -0\.01' metrics
+    grep -E '^tsa_unit_clock_room_seconds\{unit="wide"\} 0\.9' metrics
+    grep -x 'tsa_ready 1' metrics
+    # It is as it says.
+    stamp "$URL"
+    openssl ts -reply -in r.tsr -text 2> /dev/null > text || true
+    grep -F 'Status: Rejected' text
+    stamp "${URL}wide"
+    openssl ts -reply -in r.tsr -text 2> /dev/null > text
+    grep -F 'Status: Granted' text
+    # Nothing is proven by a clock that is stopped.
+    tight_says 2
+    tight_await '.clock.state == "stop"'
+    curl -sS --fail -o page.html "$URL"
+    grep -F '<p id="state" class="bad">Not ready: ' page.html
+    grep -F '<p id="advice">For who runs it: tsa clock status' page.html
+    grep '<td id="clock">stopped: ' page.html > row
+    refute grep -F proven row
+    [ "$(curl -sS -o ready -w '%{http_code}' "${URL}readyz")" = 503 ]
 }
 
 # The last one: what a test starts is unknown to the others, so that it ends the authority here.
