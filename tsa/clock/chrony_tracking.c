@@ -35,6 +35,7 @@ enum {
     AT_LEAP = 54,
     AT_MEASURED = 56,
     AT_CORRECTION = 68,
+    AT_LAST_OFFSET = 72,
     AT_RESIDUAL = 84,
     AT_SKEW = 88,
     AT_ROOT_DELAY = 92,
@@ -58,7 +59,7 @@ enum {
 #define EXPONENT_BITS    7
 #define NS_PER_SECOND    INT64_C(1000000000)
 #define PPB_PER_PPM      INT64_C(1000)
-#define LIMIT_NS         INT64_C(100000000000000000) /* three years: three of them can still be added */
+#define LIMIT_NS         INT64_C(100000000000000000) /* three years: all of them can still be added */
 #define LIMIT_PPB        INT64_C(1000000000000)
 #define OWN_DRIFT_PPB    INT64_C(1000) /* of what chronyd can not know yet: the temperature of the next second */
 
@@ -199,6 +200,7 @@ static const char *get_numbers(const uint8_t *reply, struct chrony_tracking *out
         const char *why;
     } numbers[] = {
         {AT_CORRECTION, NS_PER_SECOND, LIMIT_NS, &out->correction_ns, true, "its correction is absurd"},
+        {AT_LAST_OFFSET, NS_PER_SECOND, LIMIT_NS, &out->last_offset_ns, true, "its last offset is absurd"},
         {AT_ROOT_DELAY, NS_PER_SECOND, LIMIT_NS, &out->root_delay_ns, false, "its root delay is absurd"},
         {AT_ROOT_DISPERSION, NS_PER_SECOND, LIMIT_NS, &out->root_dispersion_ns, false,
          "its root dispersion is absurd"},
@@ -303,9 +305,12 @@ static int64_t measured_mono(const struct chrony_tracking *tracking, int64_t rea
     return measured - tracking->correction_ns - real_minus_mono_ns;
 }
 
+/* A chronyd that may not set the clock (-x, a container) drops a step that failed, and its report is as if it were made: only the offset that it had
+ * found tells, until the next measurement finds it again or not. */
 static int64_t bound_of(const struct chrony_tracking *tracking)
 {
-    return llabs(tracking->correction_ns) + tracking->root_dispersion_ns + (tracking->root_delay_ns + 1) / 2;
+    return llabs(tracking->correction_ns) + llabs(tracking->last_offset_ns) + tracking->root_dispersion_ns +
+           (tracking->root_delay_ns + 1) / 2;
 }
 
 bool chrony_tracking_is_ahead(const struct chrony_tracking *tracking, int64_t mono_ns,

@@ -18,7 +18,8 @@ struct chrony_tracking {
     char reference[CLOCKPAGE_REFERENCE_MAX]; /* "chrony 192.0.2.1", "chrony GPS" */
     struct gentime
         measured; /* when its reference was last measured, by its own estimate of UTC; sec 0 = never */
-    int64_t correction_ns; /* what it would add to CLOCK_REALTIME */
+    int64_t correction_ns;  /* what it would add to CLOCK_REALTIME */
+    int64_t last_offset_ns; /* what its last measurement has found, and it believes to have begun to mend */
     int64_t root_delay_ns, root_dispersion_ns;
     int64_t skew_ppb, residual_ppb;
 };

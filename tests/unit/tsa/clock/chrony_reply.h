@@ -13,6 +13,7 @@
 #define REPLY_AT_LEAP   54
 #define REPLY_AT_TIME   56
 #define REPLY_AT_CORR   68
+#define REPLY_AT_LAST   72
 #define REPLY_AT_RESID  84
 #define REPLY_AT_SKEW   88
 #define REPLY_AT_DELAY  92

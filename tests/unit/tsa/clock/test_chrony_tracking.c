@@ -139,6 +139,7 @@ static const struct bad {
     {"most", change_u32, REPLY_AT_CORR, MOST, REPLY_LEN, RC_CLOCK_UNREACHABLE, "correction"},
     {"most negative", change_u32, REPLY_AT_CORR, 63u << 25 | 0x1000000, REPLY_LEN, RC_CLOCK_UNREACHABLE,
      "correction"},
+    {"last offset", change_u32, REPLY_AT_LAST, LARGE, REPLY_LEN, RC_CLOCK_UNREACHABLE, "last offset"},
     {"delay", change_u32, REPLY_AT_DELAY, LARGE, REPLY_LEN, RC_CLOCK_UNREACHABLE, "root delay"},
     {"negative delay", change_u32, REPLY_AT_DELAY, NEGATIVE, REPLY_LEN, RC_CLOCK_UNREACHABLE, "root delay"},
     {"dispersion", change_u32, REPLY_AT_DISP, LARGE, REPLY_LEN, RC_CLOCK_UNREACHABLE, "root dispersion"},
@@ -171,7 +172,7 @@ static void test_bad_replies(void **state)
 /* What travels beside: it may be whatever it wants. */
 static void test_padding_is_not_read(void **state)
 {
-    static const size_t at[] = {2, 3, 10, 11, 12, 13, 14, 15, 20, 27, 50, 51, 72, 76, 80, 100, 103};
+    static const size_t at[] = {2, 3, 10, 11, 12, 13, 14, 15, 20, 27, 50, 51, 76, 80, 100, 103};
 
     (void)state;
     reply_make(reply, SEQUENCE);
@@ -247,6 +248,20 @@ static void test_sample(void **state)
 
     reply_put_number(reply, REPLY_AT_CORR, -0.0015); /* a clock that is fast: the same bound */
     assert_in_range(sample_of(mono, measured).bound_ns, 14500000, 14500003);
+}
+
+/* It has found the clock two seconds slow, could not set it, and reports as if it had. */
+static void test_step_that_failed(void **state)
+{
+    const int64_t mono = 500 * SECOND, measured = INT64_C(1795300000250000000);
+
+    (void)state;
+    reply_make(reply, SEQUENCE);
+    reply_put_number(reply, REPLY_AT_CORR, 0);
+    for (int sign = -1; sign <= 1; sign += 2) {
+        reply_put_number(reply, REPLY_AT_LAST, sign * 2.0);
+        assert_in_range(sample_of(mono, measured).bound_ns, 2 * SECOND + 13000000, 2 * SECOND + 13000003);
+    }
 }
 
 static void test_never_measured_in_the_future(void **state)
@@ -377,6 +392,7 @@ int main(void)
         cmocka_unit_test(test_padding_is_not_read),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_step_that_failed),
         cmocka_unit_test(test_never_measured_in_the_future),
         cmocka_unit_test(test_another_measurement),
         cmocka_unit_test(test_old_chronyd_without_high_seconds),
