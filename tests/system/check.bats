@@ -305,8 +305,23 @@ EOF
     unit 'accuracy = "1 s";'
     expect 0 "note: clock: chrony 192.0.2.1 says that it is wrong by at most 4."
     refute grep -q "would refuse" <<< "$output"
+    refute grep -q "issue nothing" <<< "$output"
     echo '{"offset": 0.6}' > new && mv new says.json
-    expect 0 "warning: unit lab: its tokens claim an accuracy of 1 s, and the clock may be wrong by 600" "it would refuse"
+    expect 0 "warning: it would issue nothing now: the clock may be wrong by 600" "ms, unit lab declares 1 s" \
+        "tsa.conf: good, and yet it would issue nothing now, 0 errors"
+    # Another unit bears it.
+    cp tsa.conf kept.conf
+    change 's#^);#, { name = "b"; key = "tsa.key"; chain = "chain.pem"; policy = "2.999.1"; accuracy = "5 s"; } );#'
+    expect 0 "warning: unit lab: its tokens claim an accuracy of 1 s, and the clock may be wrong by 600" "it would refuse" "tsa.conf: good, 0 errors"
+    cp kept.conf tsa.conf
+    # Without an accuracy nobody would see it, and at ten seconds it ends there too.
+    change 's/accuracy = "1 s";//'
+    expect 0 "tsa.conf: good, 0 errors"
+    refute grep -q "declare no accuracy" <<< "$output"
+    echo '{"offset": 1.5}' > new && mv new says.json
+    expect 0 "warning: unit lab: the clock may be wrong by 1.5" "declare no accuracy" "tsa.conf: good, 0 errors"
+    echo '{"offset": 1800}' > new && mv new says.json
+    expect 0 "warning: it would issue nothing now: the clock may be wrong by 30" "and 10 s are the most where no accuracy is declared"
     # Asked by tsa check alone: a start has its clock role for that.
     clock 'source = "system"; chrony = "127.0.0.1:9";'
     expect 0 "warning: clock.chrony is set, and nobody asks there"
@@ -382,7 +397,20 @@ EOF
     expect 1 "error: clock.file: none/clock is not a clock file"
     # What a start would refuse: others could say how wrong the clock is.
     head -c 4096 /dev/zero > none/clock
-    expect 0
+    expect 0 "warning: clock.file: nothing stands in none/clock yet, and no token is issued until it does" \
+        "tsa.conf: good, and yet it would issue nothing now, 0 errors"
+    # One that has died: its last record is there, and has expired.
+    clock 'source = "system"; file = "clock";'
+    "$TSA" clock run -c tsa.conf 2> clock.err 3>&- &
+    FAKES="$FAKES $!"
+    live() { ! "$TSA" check -c tsa.conf | grep "clock.file"; }
+    for _ in {1..100}; do [ -e clock ] && live && break; sleep 0.1; done
+    expect 0 "tsa.conf: good, 0 errors"
+    kill "${FAKES##* }"
+    sleep 3.5
+    expect 0 "warning: clock.file: clock was last written " " ago, and no token is issued until it is again" "systemctl status tsa-clock" \
+        "good, and yet it would issue nothing now"
+    clock 'source = "system"; file = "none/clock";'
     chmod 666 none/clock
     expect 1 "error: clock.file: none/clock has mode 0666" "chmod go-w none/clock"
 }
@@ -400,6 +428,12 @@ EOF
     [[ "$output" != *rounding* ]]
     change 's/accuracy = "600 ms";//'
     expect 0 "note: unit lab: the time is proven, and its tokens say nothing of it"
+    unit 'accuracy = "1500 us";'
+    expect 0
+    refute grep -q "two looks" <<< "$output"
+    clock 'source = "chrony"; chrony = "127.0.0.1:9";'
+    expect 0 "warning: unit lab: of its accuracy of 1.5 ms much is needed for what chronyd may do between two looks"
+    change 's/accuracy = "1500 us";//'
     unit 'accuracy = "500 us";'
     expect 78 "error: tsa.conf:" "units[0].accuracy" "rounded by up to 0.5 ms"
 }
@@ -409,6 +443,12 @@ EOF
     expect 78 "error: tsa.conf:" "clock.servers" "nobody asks them"
     clock 'source = "sntp"; max_age = "60 s"; servers = ( { address = "127.0.0.1:9"; }, { address = "127.0.0.1:10"; }, { address = "127.0.0.1:11"; } );'
     expect 0 "warning: clock.max_age (60 s) is not longer than clock.poll (64 s)"
+    change 's/max_age = "60 s";/poll = "1024 s";/'
+    unit 'accuracy = "900 ms"; '
+    expect 0 "warning: unit lab: from one question to the servers to the next (clock.poll, 17.07 min) the clock may go wrong by 256 ms (clock.drift, 250 ppm), and its accuracy leaves 400 ms in all"
+    change 's/accuracy = "900 ms"/accuracy = "1200 ms"/'
+    expect 0
+    refute grep -q "go wrong by" <<< "$output"
 }
 
 @test "ordering is promised by one unit of a name alone" {

@@ -21,6 +21,14 @@ static void print(const char *kind, const struct cfg_errors *list)
     }
 }
 
+static const char *verdict_of(const struct check_report *report)
+{
+    if (report->errors.num) {
+        return "not good";
+    }
+    return report->issues_nothing ? "good, and yet it would issue nothing now" : "good";
+}
+
 static int check(void *arg)
 {
     const struct check_options *options = arg;
@@ -38,9 +46,8 @@ static int check(void *arg)
     print("error", &report.errors);
     print("warning", &report.warnings);
     print("note", &report.notes);
-    printf("%s: %s, %zu error%s, %zu warning%s\n", options->config, rc == RC_OK ? "good" : "not good",
-           report.errors.num, report.errors.num == 1 ? "" : "s", report.warnings.num,
-           report.warnings.num == 1 ? "" : "s");
+    printf("%s: %s, %zu error%s, %zu warning%s\n", options->config, verdict_of(&report), report.errors.num,
+           report.errors.num == 1 ? "" : "s", report.warnings.num, report.warnings.num == 1 ? "" : "s");
     settings_clear(&settings);
     check_report_clear(&report);
     return code;

@@ -11,6 +11,7 @@
 struct check_report {
     struct cfg_errors errors, warnings, notes; /* one sentence each, with the file that it is about */
     bool settings_failed; /* the file itself could not be taken; nothing else was looked at */
+    bool issues_nothing;  /* by what the clock's source has said; warnings tell why */
 };
 
 /* check_configuration reads the file at path into *settings and looks at everything that it names. Where thorough, private keys are read too, and the clock's

@@ -123,6 +123,35 @@ static void check_leap_list(const struct settings *settings, struct check_report
 
 /* ---- a clock service ---- */
 
+/* A start bears it: the service may come in a moment. */
+static void check_record(const struct settings *settings, int fd, struct check_report *report)
+{
+    struct clockpage *page = clockpage_open(fd, false);
+    const int64_t now = now_mono_ns();
+    struct clockpage_record record;
+    char age[CLOCKWORDS_MAX];
+
+    if (!page) {
+        return; /* told by whoever needs it */
+    }
+    if (!clockpage_read(page, &record)) {
+        report->issues_nothing = true;
+        cfg_errors_add(
+            &report->warnings,
+            "clock.file: nothing stands in %s yet, and no token is issued until it does: see the service "
+            "that writes it (systemctl status tsa-clock)",
+            settings->clock.file);
+    } else if (now >= record.expires_mono_ns) {
+        report->issues_nothing = true;
+        cfg_errors_add(
+            &report->warnings,
+            "clock.file: %s was last written %s ago, and no token is issued until it is again: see the "
+            "service that writes it (systemctl status tsa-clock)",
+            settings->clock.file, clockwords_duration(now - record.sampled_mono_ns, age));
+    }
+    clockpage_close(page);
+}
+
 static void check_file(const struct settings *settings, struct check_report *report)
 {
     const bool has_service = settings->clock.file && *settings->clock.file;
@@ -130,6 +159,7 @@ static void check_file(const struct settings *settings, struct check_report *rep
     const int fd = has_service ? clockfile_open(settings, why) : -1;
 
     if (fd >= 0) {
+        check_record(settings, fd, report);
         (void)close(fd);
     } else if (has_service) {
         cfg_errors_add(&report->errors, "%s", why);

@@ -14,6 +14,7 @@
 
 #include "tsa/base/now.h"
 #include "tsa/clock/timesrc.h"
+#include "tsa/clock/verdict.h"
 #include "tsa/parent/check_promise.h"
 #include "tsa/parent/clockstock.h"
 #include "tsa/parent/sealed.h"
@@ -23,6 +24,7 @@
 #define ASK_NS      INT64_C(1000000000)
 #define LOOK_NS     INT64_C(100000000)
 #define NS_PER_MS   INT64_C(1000000)
+#define MUCH_NS     INT64_C(1000000000) /* where nothing is declared */
 
 struct asked {
     struct timesrc_sample sample;
@@ -123,21 +125,62 @@ static const char *advice_for(int source, enum rc rc)
     return "tsa clock status tells more once it runs";
 }
 
-/* A unit whose tokens would all be refused by what is known now. */
-static void tell_units(const struct settings *settings, int64_t bound_ns, struct check_report *report)
+/* The one that bears most, when even that is too little. */
+static void tell_nothing(const struct settings *settings, const struct verdict_rules *rules, int64_t bound_ns,
+                         struct check_report *report)
 {
+    char bound[CLOCKWORDS_MAX], most[CLOCKWORDS_MAX];
+
+    (void)clockwords_duration(bound_ns, bound);
+    report->issues_nothing = true;
     for (size_t i = 0; i < settings_num_units(settings); i++) {
         const struct settings_unit *unit = settings_unit(settings, i);
-        char accuracy[CLOCKWORDS_MAX], bound[CLOCKWORDS_MAX];
 
-        if (unit->accuracy && bound_ns > unit->accuracy - check_promise_rounding(unit)) {
+        if (unit->accuracy && unit->accuracy - check_promise_rounding(unit) >= rules->loosest_ns) {
             cfg_errors_add(&report->warnings,
-                           "unit %s: its tokens claim an accuracy of %s, and the clock may be wrong by %s "
-                           "now, beside the "
-                           "rounding of times: it would refuse",
-                           unit->name, clockwords_duration(unit->accuracy, accuracy),
-                           clockwords_duration(bound_ns, bound));
+                           "it would issue nothing now: the clock may be wrong by %s, unit %s declares %s",
+                           bound, unit->name, clockwords_duration(unit->accuracy, most));
+            return;
         }
+    }
+    cfg_errors_add(
+        &report->warnings,
+        "it would issue nothing now: the clock may be wrong by %s, and %s are the most where no accuracy "
+        "is declared",
+        bound, clockwords_duration(rules->loosest_ns, most));
+}
+
+/* A unit whose tokens would all be refused by what is known now, or say nothing of how far they are off. */
+static void tell_unit(const struct settings_unit *unit, int64_t bound_ns, struct check_report *report)
+{
+    char accuracy[CLOCKWORDS_MAX], bound[CLOCKWORDS_MAX];
+
+    (void)clockwords_duration(bound_ns, bound);
+    if (unit->accuracy && bound_ns > unit->accuracy - check_promise_rounding(unit)) {
+        cfg_errors_add(
+            &report->warnings,
+            "unit %s: its tokens claim an accuracy of %s, and the clock may be wrong by %s now, beside "
+            "the rounding of times: it would refuse",
+            unit->name, clockwords_duration(unit->accuracy, accuracy), bound);
+    } else if (!unit->accuracy && bound_ns > MUCH_NS) {
+        cfg_errors_add(
+            &report->warnings,
+            "unit %s: the clock may be wrong by %s now, and its tokens declare no accuracy, so that "
+            "nobody would see it",
+            unit->name, bound);
+    }
+}
+
+static void tell_bound(const struct settings *settings, int64_t bound_ns, struct check_report *report)
+{
+    const struct verdict_rules rules = verdict_rules_of(settings, CLOCKPAGE_PROVEN);
+
+    if (bound_ns > rules.loosest_ns) {
+        tell_nothing(settings, &rules, bound_ns, report);
+        return;
+    }
+    for (size_t i = 0; i < settings_num_units(settings); i++) {
+        tell_unit(settings_unit(settings, i), bound_ns, report);
     }
 }
 
@@ -149,8 +192,9 @@ static void tell_good(const struct settings *settings, const struct timesrc_samp
     if (sample->bound_ns >= 0) {
         cfg_errors_add(&report->notes, "clock: %s says that it is wrong by at most %s now", sample->reference,
                        clockwords_duration(sample->bound_ns, bound));
-        tell_units(settings, sample->bound_ns, report);
+        tell_bound(settings, sample->bound_ns, report);
     } else if (settings->clock.servers.num == 0) {
+        report->issues_nothing = true;
         cfg_errors_add(
             &report->warnings,
             "clock.source: the kernel says that the clock is synchronised, and not how well, as under "
@@ -168,6 +212,7 @@ static void tell_source(const struct settings *settings, const struct timesrc_op
         tell_good(settings, sample, report);
         return;
     }
+    report->issues_nothing = true;
     (void)clockwords_figure(sample->rc, sample->figure_ns, figure);
     cfg_errors_add(&report->warnings,
                    "clock.source \"%s\": %s%s%s: as long as that is so no token is issued; %s", ops->name,
@@ -210,28 +255,42 @@ static bool may_read_kernel(struct check_report *report)
     return false;
 }
 
-static void ask_main(const struct settings *settings, int servers, struct check_report *report)
+/* True where it says that the clock is good, and not how good: that is for the servers beside it. */
+static bool ask_main(const struct settings *settings, int servers, struct check_report *report)
 {
     const struct timesrc_ops *ops = timesrc_of(settings->clock.source);
     struct asked asked;
 
     if (settings->clock.source == SETTINGS_CLOCK_SYSTEM ||
         (settings->clock.source == SETTINGS_CLOCK_KERNEL && !may_read_kernel(report))) {
-        return;
+        return false;
     }
     ask_source(ops, settings, servers, &asked);
     tell_source(settings, ops, &asked.sample, report);
     tell_servers(&asked.servers, report);
+    return asked.sample.rc == RC_OK && asked.sample.bound_ns < 0;
 }
 
 /* Each of them is told; what the majority makes of the source is the clock role's affair. */
-static void ask_opinion(const struct settings *settings, int servers, struct check_report *report)
+static void ask_opinion(const struct settings *settings, int servers, bool is_needed,
+                        struct check_report *report)
 {
     struct asked asked;
 
-    if (settings->clock.servers.num && settings->clock.source != SETTINGS_CLOCK_SNTP) {
-        ask_source(&timesrc_sntp, settings, servers, &asked);
-        tell_servers(&asked.servers, report);
+    if (settings->clock.servers.num == 0 || settings->clock.source == SETTINGS_CLOCK_SNTP) {
+        return;
+    }
+    ask_source(&timesrc_sntp, settings, servers, &asked);
+    tell_servers(&asked.servers, report);
+    if (is_needed && asked.sample.rc == RC_OK) {
+        tell_good(settings, &asked.sample, report);
+    } else if (is_needed) {
+        report->issues_nothing = true;
+        cfg_errors_add(
+            &report->warnings,
+            "clock.servers: %s: the kernel does not say how good the clock is, and as long as they do "
+            "not either no token is issued",
+            rc_text(asked.sample.rc));
     }
 }
 
@@ -259,8 +318,9 @@ void check_clock_ask(const char *path, const struct settings *settings, struct c
 
     resolve_all(path, settings, &resolved);
     if (clockstock_open(&stock, &source, &report->errors, &report->warnings) == RC_OK) {
-        ask_main(settings, stock.servers, report);
-        ask_opinion(settings, stock.servers, report);
+        const bool is_needed = ask_main(settings, stock.servers, report);
+
+        ask_opinion(settings, stock.servers, is_needed, report);
     }
     clockstock_close(&stock);
 }

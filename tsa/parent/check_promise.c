@@ -11,6 +11,8 @@
 #define SOON_S         (INT64_C(30) * 86400)
 #define HALF_SECOND_NS INT64_C(500000000)
 #define NAME_MAX_LEN   120
+#define PPM            1000000
+#define FINE_NS        INT64_C(2000000)
 
 static const char *date_of(struct gentime t, char out[GENTIME_TEXT_MAX])
 {
@@ -83,7 +85,9 @@ static void check_accuracy(const struct settings_unit *unit, bool is_proven, str
                        "nothing proves it: "
                        "take another source, or leave accuracy out",
                        unit->name, accuracy);
-    } else if (unit->accuracy < 2 * rounding) {
+        return;
+    }
+    if (unit->accuracy < 2 * rounding) {
         cfg_errors_add(
             &report->warnings,
             "unit %s: of its accuracy of %s the rounding of times to %lld digits takes %s, so that the clock "
@@ -93,12 +97,50 @@ static void check_accuracy(const struct settings_unit *unit, bool is_proven, str
     }
 }
 
+/* How much the bound grows until the servers are asked again, where nobody measures how fast the clock is. */
+static void check_growth(const struct settings *settings, const struct settings_unit *unit,
+                         struct check_report *report)
+{
+    const int64_t growth = settings->clock.poll / PPM * settings->clock.drift_ppm;
+    const int64_t left = unit->accuracy - check_promise_rounding(unit);
+    char poll[CLOCKWORDS_MAX], grown[CLOCKWORDS_MAX], spare[CLOCKWORDS_MAX];
+
+    if (settings->clock.servers.num && settings->clock.source != SETTINGS_CLOCK_CHRONY && unit->accuracy &&
+        growth > left / 2) {
+        cfg_errors_add(
+            &report->warnings,
+            "unit %s: from one question to the servers to the next (clock.poll, %s) the clock may go wrong "
+            "by %s (clock.drift, %lld ppm), and its accuracy leaves %s in all: ask more often",
+            unit->name, clockwords_duration(settings->clock.poll, poll), clockwords_duration(growth, grown),
+            (long long)settings->clock.drift_ppm, clockwords_duration(left, spare));
+    }
+}
+
+/* chronyd is asked once a second, and may slew the clock meanwhile. */
+static void check_slew(const struct settings *settings, const struct settings_unit *unit,
+                       struct check_report *report)
+{
+    char accuracy[CLOCKWORDS_MAX];
+
+    if (settings->clock.source == SETTINGS_CLOCK_CHRONY && unit->accuracy && unit->accuracy < FINE_NS) {
+        cfg_errors_add(
+            &report->warnings,
+            "unit %s: of its accuracy of %s much is needed for what chronyd may do between two looks: with "
+            "maxslewrate 500 it moves the clock by 0.5 ms a second, and by default by more",
+            unit->name, clockwords_duration(unit->accuracy, accuracy));
+    }
+}
+
 void check_promise_accuracy(const struct settings *settings, struct check_report *report)
 {
     const bool is_proven = settings->clock.source != SETTINGS_CLOCK_SYSTEM;
 
     for (size_t i = 0; i < settings_num_units(settings); i++) {
         check_accuracy(settings_unit(settings, i), is_proven, report);
+        if (is_proven) {
+            check_growth(settings, settings_unit(settings, i), report);
+            check_slew(settings, settings_unit(settings, i), report);
+        }
     }
 }
 
