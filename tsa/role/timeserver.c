@@ -143,6 +143,10 @@ enum rc timeserver_parse(const char *text, uint16_t port, struct timeserver *out
     *out = (struct timeserver){.port = port};
     *out_why = "a server is a name or an address, such as \"192.0.2.1\", \"[2001:db8::1]:123\", "
                "\"time.example.org\"";
+    if (strstr(text, "://")) {
+        *out_why = "a name or an address, no URL: such as \"time.example.org\" or \"192.0.2.1\"";
+        return RC_CONFIG;
+    }
     if (!split(text, &host, &len, &port_text) || len == 0 || len > HOST_MAX) {
         return RC_CONFIG;
     }

@@ -110,6 +110,10 @@ static void test_refused(void **state)
         }
         assert_non_null(why);
     }
+    assert_int_equal(timeserver_parse("ntp://time.example.org", TIMESERVER_PORT, &server, &why), RC_CONFIG);
+    assert_non_null(strstr(why, "no URL"));
+    assert_int_equal(timeserver_parse("udp://192.0.2.1:123", TIMESERVER_PORT, &server, &why), RC_CONFIG);
+    assert_non_null(strstr(why, "no URL"));
     /* As long as a name may be, and by one too long. */
     for (size_t i = 0; i < 254; i++) {
         text[i] = i % 64 == 63 ? '.' : 'a';
