@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "tsa/base/log.h"
+#include "tsa/clock/timesrc.h"
 #include "tsa/parent/clockstock.h"
 #include "tsa/parent/notify.h"
 #include "tsa/parent/sealed.h"
@@ -91,6 +93,13 @@ static int open_file(struct clock_start *start)
     struct stat st;
 
     start->file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, FILE_MODE);
+    if (start->file < 0 && errno == ENOENT) {
+        log_error("clock.file: can not make %s: its folder is not there: make it; for a service systemd does "
+                  "that, by "
+                  "RuntimeDirectory=tsa-clock",
+                  path);
+        return EX_CONFIG;
+    }
     if (start->file < 0 || fstat(start->file, &st) != 0) {
         log_error("clock.file: can not open %s: %s", path, strerror(errno));
         return EX_CONFIG;
@@ -162,6 +171,21 @@ static int open_stock(struct clock_start *start)
     return complain(&errors, &warnings, rc == RC_OK ? 0 : EX_NOT_NOW);
 }
 
+static void tell_start(const struct settings *settings)
+{
+    const bool is_chrony = settings->clock.source == SETTINGS_CLOCK_CHRONY;
+    const size_t num = settings->clock.servers.num;
+    char servers[64] = "";
+
+    if (num) {
+        (void)snprintf(servers, sizeof(servers), "%s%zu servers",
+                       settings->clock.source == SETTINGS_CLOCK_SNTP ? " of " : ", beside it ", num);
+    }
+    log_notice("watching %s%s%s%s, writing %s", timesrc_of(settings->clock.source)->name,
+               is_chrony ? " at " : "", is_chrony ? settings->clock.chrony : "", servers,
+               settings->clock.file);
+}
+
 static int become_clock(const struct clock_start *start)
 {
     static struct spawn spawn;
@@ -175,6 +199,7 @@ static int become_clock(const struct clock_start *start)
         spawn_add(&spawn, "lock", lock);
         clockstock_give(&start->stock, &spawn);
         (void)notify_send("STATUS=writing %s\n", start->settings.clock.file);
+        tell_start(&start->settings);
         rc = spawn_replace(&spawn);
     }
     log_error("can not become the clock role: %s", strerror(errno));
