@@ -79,7 +79,7 @@ acknowledge() { "$TSA" clock acknowledge -c tsa.conf --reason "$1"; }
     await 10 is_backwards
     [[ "$(reply)" == *"Failure info: the TSA's time source is not available"* ]]
     # What it is about, with its figure, and what can be done.
-    [[ "$(reply | tr -d '\n')" == *"d ahead of the clock"*"tsa clock acknowledge"* ]]
+    [[ "$(reply | tr -d '\n')" == *"d ahead of the clock"*"tell the operator of this authority, who must act"* ]]
     run "$TSA" clock status -c tsa.conf
     [ "$status" -eq 1 ]
     [[ "$output" == "clock    stop ("*"ran backwards"*"the last token's time is 36"*" d ahead of the clock"*"tsa clock acknowledge --run run --reason TEXT"* ]]

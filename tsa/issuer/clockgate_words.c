@@ -9,7 +9,8 @@
 #include "tsa/role/clockwords.h"
 
 #define SECOND           INT64_C(1000000000)
-#define TELL_ACKNOWLEDGE (60 * SECOND) /* what is shorter is over before anybody has read it */
+#define TELL_ACKNOWLEDGE (60 * SECOND)   /* what is shorter is over before anybody has read it */
+#define WAITING_HELPS    (3600 * SECOND) /* who asks does not wait for longer */
 
 /* To the second, which is what people look up. */
 static void put_iso(struct gentime t, char out[GENTIME_TEXT_MAX])
@@ -33,10 +34,22 @@ static void say_stepped(const struct explanation *e, char *out)
                    e->figure, e->about);
 }
 
+/* What is to be done: by the operator, who reads the log, or by a client, who can do nothing but wait or ask him. */
+static const char *advice_backwards(const struct explanation *e)
+{
+    if (!e->claim) {
+        return e->time->figure_ns > TELL_ACKNOWLEDGE ? "; see tsa clock acknowledge" : "";
+    }
+    return e->time->figure_ns > WAITING_HELPS ? "; tell the operator of this authority, who must act"
+           : e->time->figure_ns > TELL_ACKNOWLEDGE
+               ? "; tell the operator of this authority, or try again later"
+               : "; try again later";
+}
+
 static void say_backwards(const struct explanation *e, char *out)
 {
     (void)snprintf(out, CLOCKGATE_WHY_MAX, "the last token is of %s, %.40s ahead of the clock%s", e->about,
-                   e->figure, e->time->figure_ns > TELL_ACKNOWLEDGE ? "; see tsa clock acknowledge" : "");
+                   e->figure, advice_backwards(e));
 }
 
 static void say_leap(const struct explanation *e, char *out)

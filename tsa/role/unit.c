@@ -351,6 +351,12 @@ static const struct {
     {RC_ISSUER_GONE, put_later},
 };
 
+/* Whether waiting helps depends on the figure: who knows it has said it. */
+static bool is_advised(enum rc rc, struct bytes why)
+{
+    return rc == RC_CLOCK_BACKWARDS && why.len > 0;
+}
+
 char *unit_describe_refusal(const struct unit *unit, enum rc rc, struct bytes why, char *out, size_t out_size)
 {
     char storage[1024];
@@ -361,7 +367,7 @@ char *unit_describe_refusal(const struct unit *unit, enum rc rc, struct bytes wh
     wbuf_put_text(&w, why.len ? ": " : "");
     wbuf_put(&w, why);
     for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++) {
-        if (advice[i].rc == rc) {
+        if (advice[i].rc == rc && !is_advised(rc, why)) {
             advice[i].put(unit, &w);
         }
     }

@@ -327,6 +327,11 @@ static void test_sentences(void **state)
     assert_string_equal(
         unit_describe_refusal(&t.unit, RC_CLOCK_STEPPED, bytes_str("it jumped by 50 ms"), text, sizeof(text)),
         "the clock was set: it jumped by 50 ms; try again later");
+    assert_string_equal(unit_describe_refusal(&t.unit, RC_CLOCK_BACKWARDS, bytes_str("a year; tell somebody"),
+                                              text, sizeof(text)),
+                        "the clock ran backwards: a year; tell somebody");
+    assert_string_equal(unit_describe_refusal(&t.unit, RC_CLOCK_BACKWARDS, BYTES_NONE, text, sizeof(text)),
+                        "the clock ran backwards; try again later");
     assert_string_equal(
         unit_describe_refusal(&t.unit, RC_KEY_USE_OVER, bytes_str("since May"), text, sizeof(text)),
         "the private key was in use for as long as it may be: since May");
