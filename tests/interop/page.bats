@@ -6,6 +6,7 @@
 
 load ../system/lab
 load ../system/skip
+load ../system/tight
 
 setup_file() {
     if ! command -v chromium > /dev/null; then
@@ -26,6 +27,15 @@ setup_file() {
         shown=$?
         lab_stop && [ "$shown" -eq 0 ]
     ) || { cat "$BATS_FILE_TMPDIR/lab-time/browser.log"; return 1; }
+    # With a clock that one of two units refuses, then none takes.
+    (
+        LAB=$BATS_FILE_TMPDIR/tight
+        tight_start 0.06 && tight_await '.clock.state == "warn" and .units[0].issues == "none"' &&
+            page show "$URL" "$BATS_FILE_TMPDIR/warned" && tight_says 2 && tight_await '.clock.state == "stop"' &&
+            page show "$URL" "$BATS_FILE_TMPDIR/stopped"
+        shown=$?
+        tight_stop && [ "$shown" -eq 0 ]
+    ) || return 1
     page show "$URL" "$BATS_FILE_TMPDIR/shown" || { cat "$BATS_FILE_TMPDIR/shown/browser.log"; return 1; }
 }
 
@@ -45,6 +55,13 @@ page() { python3 -B "$BATS_TEST_DIRNAME/page.py" "$@"; }
 @test "lab time is not to be overlooked, in light and dark, at the top and at the end, and can be read" {
     page banner "$BATS_FILE_TMPDIR/lab-time"
     page looks "$BATS_FILE_TMPDIR/lab-time"
+}
+
+@test "amber where one unit refuses, red where all do: each says what to do, and can be read in light and dark" {
+    page looks "$BATS_FILE_TMPDIR/warned"
+    page box "$BATS_FILE_TMPDIR/warned" warn 'unit lab refuses every request'
+    page looks "$BATS_FILE_TMPDIR/stopped"
+    page box "$BATS_FILE_TMPDIR/stopped" bad 'the clock may be wrong'
 }
 
 @test "headings, table headers and links, for those who do not see it" {

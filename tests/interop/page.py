@@ -5,6 +5,7 @@ usage: page.py show URL FOLDER    drive headless Chromium: pictures in light and
        page.py looks FOLDER       light is light, dark is dark, every text stands out, nothing is wider than a phone, nothing else was loaded
        page.py facts FOLDER       the page shows what /status.json said before and after
        page.py banner FOLDER      lab time is not to be overlooked, in light and dark, on a desk and on a phone, wherever the page is scrolled to
+       page.py box FOLDER CLASS TEXT    the box at the top is of that class and says that; below it is told what to do
        page.py form FOLDER        headings, tables and links as people who do not see the page need them
 
 The browser is told what to do over its debugging pipe, with scripts disabled. It gets a profile of its own and asks for nothing but the page.
@@ -289,6 +290,20 @@ def banner(folder):
     assert "not the real time" in page.text("lab-time") and page.text("lab-clock")
 
 
+BOXES = {"good": (230, 244, 234), "warn": (255, 239, 199), "bad": (253, 236, 234)}  # their grounds in light
+
+
+def box(folder, kind, text):
+    """What is seen first tells by its colour too."""
+    page = Page((folder / "dom.html").read_text())
+    assert page.by_id["state"]["attrs"]["class"] == kind, page.by_id["state"]
+    assert text in page.text("state"), page.text("state")
+    assert "tsa clock status" in page.text("advice"), page.text("advice")
+    seen = {colour for row in pixels(folder / "light-wide.png") for colour in row}
+    assert BOXES[kind] in seen, f"no {kind} is seen"
+    assert BOXES["good"] not in seen, "green is seen"
+
+
 # ---- facts, form -----------------------------------------------------------------------------------
 class Page(html.parser.HTMLParser):
     """Text by id, and the elements in their order."""
@@ -393,7 +408,8 @@ def form(folder):
 
 
 def main():
-    actions = {"show": lambda: show(sys.argv[2], pathlib.Path(sys.argv[3])), "looks": lambda: looks(pathlib.Path(sys.argv[2])),
+    actions = {"box": lambda: box(pathlib.Path(sys.argv[2]), *sys.argv[3:5]),
+               "show": lambda: show(sys.argv[2], pathlib.Path(sys.argv[3])), "looks": lambda: looks(pathlib.Path(sys.argv[2])),
                "facts": lambda: facts(pathlib.Path(sys.argv[2])), "banner": lambda: banner(pathlib.Path(sys.argv[2])), "form": lambda: form(pathlib.Path(sys.argv[2]))}
     if len(sys.argv) < 3 or sys.argv[1] not in actions:
         sys.exit(__doc__)

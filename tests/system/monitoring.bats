@@ -118,6 +118,12 @@ matchers() { alert_expressions | grep -o "$1=~\?\"[^\"]*\"" | sed -E 's/^[a-z]*=
     for word in $(matchers state | tr '|' ' '); do
         grep -F "tsa_clock_state{state=\"$word\"}" metrics > found || { echo "no state is called $word"; false; }
     done
+    for word in $(matchers kind | tr '|' ' '); do
+        # In a laboratory nobody announces a leap second.
+        [ "$(value "tsa_clock_leap{kind=\"$word\"}" metrics)" = 0 ] || { echo "no leap second is of kind $word, or it is announced here"; false; }
+    done
+    [ "$(matchers kind)" = 'insert|delete' ]
+    [ "$(value 'tsa_clock_leap{kind="unknown"}' metrics)" = 1 ]
 }
 
 @test "every reason of a refusal is covered: the client's by the alert of them all, the authority's by one of its own" {
