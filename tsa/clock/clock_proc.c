@@ -9,7 +9,6 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -19,6 +18,7 @@
 #include "tsa/base/now.h"
 #include "tsa/clock/timesrc.h"
 #include "tsa/clock/verdict.h"
+#include "tsa/role/clockwords.h"
 #include "tsa/role/jail.h"
 #include "tsa/role/labtime.h"
 #include "tsa/role/msg.h"
@@ -234,25 +234,19 @@ static void close_jail(const struct clock_proc *c)
 
 static void tell_change(struct clock_proc *c, const struct clockpage_record *r)
 {
-    static const char *const names[] = {"not known yet", "in sync", "in sync, but with little to spare",
-                                        "not to be trusted"};
-    char figure[40] = "";
+    char words[CLOCKWORDS_MAX];
 
     if (c->verdict.rules.proof == CLOCKPAGE_TRUSTED || (r->state == c->state && r->reason == c->reason)) {
         return;
     }
-    if (r->figure_ns >= 0) {
-        (void)snprintf(figure, sizeof(figure), ", %lld.%06lld s", (long long)(r->figure_ns / PERIOD_NS),
-                       (long long)(r->figure_ns % PERIOD_NS / 1000));
-    } else if (r->state == CLOCKPAGE_SYNC && r->bound_ns >= 0) {
-        (void)snprintf(figure, sizeof(figure), ", wrong by %lld.%06lld s at most",
-                       (long long)(r->bound_ns / PERIOD_NS), (long long)(r->bound_ns % PERIOD_NS / 1000));
-    }
     if (r->state >= CLOCKPAGE_WARN) {
-        log_warning("the clock is %s: %s (%s%s)", names[r->state], rc_text((enum rc)r->reason), r->reference,
-                    figure);
+        log_warning("clock: %s: %s (%s)", clockwords_state(r->state),
+                    clockwords_sentence(r->state, (enum rc)r->reason, r->figure_ns, words), r->reference);
+    } else if (r->bound_ns >= 0) {
+        log_notice("clock: %s, wrong by %s at most (%s)", clockwords_state(r->state),
+                   clockwords_duration(r->bound_ns, words), r->reference);
     } else {
-        log_notice("the clock is %s (%s%s)", names[r->state], r->reference, figure);
+        log_notice("clock: %s (%s)", clockwords_state(r->state), r->reference);
     }
     c->state = r->state;
     c->reason = r->reason;
