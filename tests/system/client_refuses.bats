@@ -153,6 +153,13 @@ takes() {
     refuses --tr late 1 "300 s from this machine's clock"
     refuses --tr early 1 "300 s from this machine's clock"
     stamp --allow-clock-skew 2h --tr "${URL}late" driver.sys
+    # One of a time to come that is there already is told as one that is not good, unless that much is allowed.
+    stamp --allow-clock-skew 2h --replace --tr "${URL}early" driver.sys
+    run stamp --tr "${URL}good" driver.sys
+    [ "$status" -eq 2 ] || { echo "$status: $output"; false; }
+    [[ "$output" == *"its timestamp is of a time to come, and was left as it is; --replace makes a real one"* ]]
+    run stamp --allow-clock-skew 2h --tr "${URL}good" driver.sys
+    [ "$status" -eq 0 ] || { echo "$status: $output"; false; }
 }
 
 @test "RFC 3161: a refusal, and statuses that fit nothing" {

@@ -144,7 +144,7 @@ json() { "$TSA" status -c "$LAB/tsa.conf" --json | jq -r "$1"; }
 listener = socket.socket(socket.AF_UNIX)
 listener.bind("gone/control")
 listener.listen()
-for answer in "", "{\"ok\":false,\"reason\":\"issuer-gone\",\"why\":\"the signing process ended\"}\n":
+for answer in "{}\n", "", "{}\n", "{\"ok\":false,\"reason\":\"issuer-gone\",\"why\":\"the signing process ended\"}\n", "":
     with listener.accept()[0] as client, client.makefile("rw") as stream:
         print(stream.readline())
         stream.write(answer)' > heard 3>&- &
@@ -157,6 +157,10 @@ for answer in "", "{\"ok\":false,\"reason\":\"issuer-gone\",\"why\":\"the signin
     run "$TSA" clock acknowledge --run gone --reason 'just so'
     [ "$status" -eq 69 ]
     [ "$output" = 'tsa clock acknowledge: the signing process ended' ]
+    # How it stands is asked first: lost then, nothing was sent.
+    run "$TSA" clock acknowledge --run gone --reason 'just so'
+    [ "$status" -eq 69 ]
+    [[ "$output" == *"without an answer"* && "$output" != *"may have been taken"* ]]
     wait $!
     grep -q 'acknowledge just so' heard
     run "$TSA" clock aknowledge
