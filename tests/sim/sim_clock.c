@@ -43,6 +43,7 @@ static struct {
     const struct mode *mode;
     int64_t lied_t;         /* the daemon rested on a lie then */
     int64_t servers_lied_t; /* and answers of one that lied may be remembered for MAX_AGE */
+    int64_t disputed_t;     /* or of all of them */
 } story;
 
 static int64_t some_step(void)
@@ -178,6 +179,12 @@ static void end_lies(void)
     }
 }
 
+static void end_dispute(void)
+{
+    end_lies();
+    story.disputed_t = world_now();
+}
+
 /* More than half are wrong, each in its own way. */
 static int64_t begin_dispute(void)
 {
@@ -243,7 +250,7 @@ static const struct disturbance {
     {begin_silence, end_silence, 8, false, false, 2},
     {begin_wander, end_wander, 16, false, false, 2},
     {begin_lies, end_lies, LIES, true, false, 3},
-    {begin_dispute, end_lies, LIES, true, false, 1},
+    {begin_dispute, end_dispute, LIES, true, false, 1},
     {begin_silent_servers, end_silent_servers, 0, true, false, 2},
     {begin_lied_to, end_lied_to, ALONE, true, true, 2},
 };
@@ -266,6 +273,9 @@ static bool is_possible(const struct disturbance *one, const struct thread *othe
     }
     if (one->begin == begin_dispute && world_now() - story.servers_lied_t < 2 * MAX_AGE) {
         return false; /* a small lie of before would make a majority of wrong ones */
+    }
+    if (one->begin == begin_lies && world_now() - story.disputed_t < 2 * MAX_AGE) {
+        return false;
     }
     if (one->excludes == ALONE) {
         return !other->now && daemon_is_honest();
@@ -371,7 +381,7 @@ static bool run(const struct mode *mode, uint64_t seed, uint64_t num)
     world_set_pauses(true);
     story.mode = mode;
     story.lied_t = -RECORDS - 1;
-    story.servers_lied_t = -2 * MAX_AGE;
+    story.servers_lied_t = story.disputed_t = -2 * MAX_AGE;
     setup.chrony_port = daemon_start(&daemon);
     servers_start(&servers);
     role_start(&setup);
@@ -389,6 +399,7 @@ static bool run(const struct mode *mode, uint64_t seed, uint64_t num)
 
 static const struct mode modes[] = {
     {"chrony", &timesrc_chrony, false, false, 16 * SECOND, 500000, 2 * MS, 0, 999, 980},
+    {"chrony that slews by 8 %", &timesrc_chrony, false, false, 16 * SECOND, 83333000, 2 * MS, 0, 990, 950},
     {"chrony and servers", &timesrc_chrony, true, false, 32 * SECOND, 500000, 2 * MS, 4, 999, 980},
     {"kernel and servers", &timesrc_kernel, true, false, 32 * SECOND, 500000, 2 * MS, 5, 999, 0},
     {"timesyncd and servers", &timesrc_kernel, true, true, 64 * SECOND, 500000, 2 * MS, 4, 999, 0},

@@ -192,23 +192,32 @@ static bool is_live(const char *name, const char *when, uint64_t num)
     return num != 0;
 }
 
+/* A daemon whose server is far away may take one bad sample for the truth at any time, and set the clock. */
+static uint64_t count_until(int64_t t, int64_t at_most)
+{
+    const uint64_t before = client_num_tokens();
+
+    turn_until(t, PER_REQUEST);
+    if (client_num_tokens() == before) {
+        turn_until(at_most, PER_REQUEST);
+    }
+    return client_num_tokens() - before;
+}
+
 static bool run(const struct scenario *s, const struct mode *mode, uint64_t seed, uint64_t *num)
 {
-    uint64_t before, last;
+    uint64_t last;
     char name[160];
     bool ok;
 
     (void)snprintf(name, sizeof(name), "%s; %s; seed %" PRIu64, s->name, mode->name, seed);
     start(s, mode, seed, name);
-    turn_until(BEFORE - 10 * SECOND, PER_REQUEST);
-    before = client_num_tokens();
+    turn_until(BEFORE - 100 * SECOND, PER_REQUEST);
+    ok = is_live(name, "before midnight", count_until(BEFORE - 90 * SECOND, SWEEP_FROM));
     turn_until(SWEEP_FROM, PER_REQUEST);
-    ok = is_live(name, "before midnight", client_num_tokens() - before);
     last = sweep(mode);
     if (last == 0) { /* an answer that came late cost three records */
-        last = client_num_tokens();
-        turn_until(SWEEP_UNTIL + 5 * SECOND, PER_REQUEST);
-        last = client_num_tokens() - last;
+        last = count_until(SWEEP_UNTIL + 5 * SECOND, SWEEP_UNTIL + 5 * SECOND);
     }
     if (s->is_agreed && mode->source && !mode->no_esterror && mode->dead_for == 0) {
         ok = is_live(name, "right after midnight", last) && ok;
@@ -217,9 +226,7 @@ static bool run(const struct scenario *s, const struct mode *mode, uint64_t seed
         turn_until(t, PER_REQUEST);
         kill_or_revive(mode);
     }
-    before = client_num_tokens();
-    turn_until(AFTER + 10 * SECOND, PER_REQUEST);
-    ok = is_live(name, "long after midnight", client_num_tokens() - before) && ok;
+    ok = is_live(name, "long after midnight", count_until(AFTER + 10 * SECOND, AFTER + 120 * SECOND)) && ok;
     *num += client_num_tokens();
     end();
     return ok;

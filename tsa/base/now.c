@@ -53,8 +53,8 @@ int64_t now_raw_ns(void)
 {
     struct timespec ts = {0};
 
-    if (simulated.raw_ns) {
-        return simulated.raw_ns(simulated.arg);
+    if (simulated.raw_ns || simulated.mono_ns) {
+        return (simulated.raw_ns ? simulated.raw_ns : simulated.mono_ns)(simulated.arg);
     }
     (void)clock_gettime(CLOCK_MONOTONIC_RAW, &ts);
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;

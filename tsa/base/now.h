@@ -21,7 +21,8 @@ struct gentime now_machine(void);
 /* now_show lets now_real show another time than the machine's, for fenced lab time; NULL ends that. Call before threads. */
 void now_show(struct gentime (*show)(void));
 
-/* now_set_source puts another clock behind all of them, for tests; a call that is NULL stays the machine's. NULL restores all. */
+/* now_set_source puts another clock behind all of them, for tests; a call that is NULL stays the machine's, but raw_ns, which is mono_ns then (nobody slews it). NULL
+ * restores all. */
 struct now_source {
     void (*real)(void *arg, struct gentime *out);
     int64_t (*mono_ns)(void *arg);

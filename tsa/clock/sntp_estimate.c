@@ -9,11 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a time service on the host may begin to slew between two samples: the most that the kernel does without being told tricks (ntp_adjtime(3)). */
-#define SLEW_PPB       INT64_C(500000)
-#define SLEW_WINDOW_NS INT64_C(500000000)
-#define SLEW_MOST_PPB  1e9
-
 /* Two answers that are each closer than this contradict each other when UTC has moved by a leap second between them, or this machine has slept for one. */
 #define TELLING_NS INT64_C(250000000)
 
@@ -236,24 +231,6 @@ static uint32_t stratum_of(const struct sntp_estimate *e, const struct judged *j
     return least;
 }
 
-/* CLOCK_MONOTONIC is slewed as CLOCK_REALTIME is, so whoever compares these two alone does not see it: it has to be in the drift. */
-static void watch_slew(struct sntp_estimate *e, const struct sntp_moment *now)
-{
-    const int64_t raw = now->raw_ns - e->last_raw_ns;
-    const int64_t slewed = magnitude(now->mono_ns - e->last_mono_ns - raw);
-    double ppb;
-
-    if (e->last_raw_ns != 0) {
-        if (raw < SLEW_WINDOW_NS) {
-            return;
-        }
-        ppb = (double)slewed * 1e9 / (double)raw;
-        e->slew_ppb = (int64_t)(ppb < SLEW_MOST_PPB ? ppb : SLEW_MOST_PPB);
-    }
-    e->last_raw_ns = now->raw_ns;
-    e->last_mono_ns = now->mono_ns;
-}
-
 static void put_agreed(struct sntp_estimate *e, const struct sntp_moment *now, const struct judged *j,
                        struct timesrc_sample *out)
 {
@@ -278,14 +255,13 @@ void sntp_estimate_sample(struct sntp_estimate *estimate, const struct sntp_mome
     struct judged j;
 
     judge(estimate, now->raw_ns, &j);
-    watch_slew(estimate, now);
     *out = (struct timesrc_sample){
         .rc = j.rc,
         .mono_ns = now->mono_ns,
         .real_minus_mono_ns = now->real_ns - now->mono_ns,
         .bound_ns = -1,
-        .drift_ppb =
-            estimate->rules.drift_ppb + (estimate->slew_ppb > SLEW_PPB ? estimate->slew_ppb : SLEW_PPB),
+        .mono_minus_raw_ns = now->mono_ns - now->raw_ns,
+        .drift_ppb = estimate->rules.drift_ppb,
         .measurement = estimate->num_exchanges,
         .measured_mono_ns = -1,
         .figure_ns = j.majority.gap,

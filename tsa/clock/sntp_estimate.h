@@ -56,9 +56,7 @@ struct sntp_estimate {
     struct sntp_rules rules;
     struct sntp_known servers[INTERVAL_MAX];
     uint64_t num_exchanges;
-    int64_t agreed_raw_ns;             /* the newest measurement of a majority that agreed; 0 = none */
-    int64_t last_mono_ns, last_raw_ns; /* for slew_ppb; 0 = none */
-    int64_t slew_ppb;                  /* by so much the host's clock is being slewed */
+    int64_t agreed_raw_ns; /* the newest measurement of a majority that agreed; 0 = none */
 };
 
 void sntp_estimate_init(struct sntp_estimate *estimate, const struct sntp_rules *rules);

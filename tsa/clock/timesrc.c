@@ -20,19 +20,21 @@ const struct timesrc_ops *timesrc_of(int source)
 }
 
 /* A process may be taken off the processor between two readings: the pair that took the least time is the nearest. */
-void timesrc_read_clocks(int64_t *out_mono_ns, int64_t *out_real_minus_mono_ns)
+void timesrc_read_clocks(struct timesrc_sample *out)
 {
     int64_t least = INT64_MAX;
 
     for (int i = 0; i < READ_TRIES; i++) {
         const int64_t before = now_mono_ns();
         const int64_t real = gentime_diff_ns(now_real(), (struct gentime){0});
+        const int64_t raw = now_raw_ns();
         const int64_t took = now_mono_ns() - before;
 
         if (took < least) {
             least = took;
-            *out_mono_ns = before + took / 2;
-            *out_real_minus_mono_ns = real - *out_mono_ns;
+            out->mono_ns = before + took / 2;
+            out->real_minus_mono_ns = real - out->mono_ns;
+            out->mono_minus_raw_ns = out->mono_ns - raw;
         }
     }
 }

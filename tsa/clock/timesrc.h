@@ -12,13 +12,14 @@
 #include "tsa/role/clockpage.h"
 #include "tsa/role/inherit.h"
 
-/* What a source knows now. mono_ns and real_minus_mono_ns are filled whatever rc is: then of now. */
+/* What a source knows now. mono_ns and the two differences are filled whatever rc is: then of now. */
 struct timesrc_sample {
     enum rc
         rc; /* RC_OK, or why the clock can not be proven by it: RC_CLOCK_UNKNOWN (it was asked for the first time just now), _UNREACHABLE,
                _UNSYNCHRONISED, _LOCAL, _DISAGREES, _OLD, _BOUND */
     int64_t mono_ns;            /* CLOCK_MONOTONIC for which bound_ns holds: of the source's reply */
     int64_t real_minus_mono_ns; /* then */
+    int64_t mono_minus_raw_ns;  /* then */
     int64_t bound_ns;           /* |offset| + root dispersion + root delay / 2; -1 = unknown */
     int64_t least_ns; /* how wrong the clock is at least; 0 = it may be right, or nothing is known */
     int64_t drift_ppb;
@@ -62,7 +63,7 @@ extern const struct timesrc_ops timesrc_chrony;
 extern const struct timesrc_ops timesrc_kernel;
 extern const struct timesrc_ops timesrc_sntp; /* the source, or beside chrony and kernel the second opinion */
 
-/* timesrc_read_clocks reads CLOCK_MONOTONIC and REALTIME - MONOTONIC as near to each other as a few tries allow. */
-void timesrc_read_clocks(int64_t *out_mono_ns, int64_t *out_real_minus_mono_ns);
+/* timesrc_read_clocks reads the three clocks as near to each other as a few tries allow: mono_ns and the two differences of out are filled. */
+void timesrc_read_clocks(struct timesrc_sample *out);
 
 #endif

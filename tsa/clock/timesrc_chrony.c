@@ -31,9 +31,10 @@ struct chrony {
     bool is_absent; /* nobody listens there */
     bool has_report;
     /* Taken before the question: what happens until the answer comes counts as a change since then. */
-    int64_t asked_mono_ns, asked_real_minus_mono_ns;
+    struct timesrc_sample asked;
     struct chrony_tracking report;
-    int64_t report_mono_ns, report_real_minus_mono_ns, growth_ppb;
+    struct timesrc_sample reported; /* the clocks when that was asked for */
+    int64_t growth_ppb;
     uint64_t measurement;       /* the last that was told, also when there is no reference any more */
     int64_t first_seen_mono_ns; /* that it stood in a report */
     bool is_ahead;              /* it lay in the future then */
@@ -96,7 +97,7 @@ static void ask(void *source, int64_t mono_ns)
     uint8_t request[CHRONY_TRACKING_LEN];
 
     (void)mono_ns;
-    timesrc_read_clocks(&chrony->asked_mono_ns, &chrony->asked_real_minus_mono_ns);
+    timesrc_read_clocks(&chrony->asked);
     chrony->waits = false;
     if (getrandom(&chrony->sequence, sizeof(chrony->sequence), GRND_NONBLOCK) != sizeof(chrony->sequence)) {
         return;
@@ -111,7 +112,7 @@ static void ask(void *source, int64_t mono_ns)
 static void learn_growth(struct chrony *chrony, const struct chrony_tracking *report)
 {
     const int64_t growth =
-        chrony_tracking_growth(&chrony->report, report, chrony->asked_mono_ns - chrony->report_mono_ns);
+        chrony_tracking_growth(&chrony->report, report, chrony->asked.mono_ns - chrony->reported.mono_ns);
 
     if (chrony->has_report && growth >= 0) {
         chrony->growth_ppb = growth;
@@ -124,12 +125,12 @@ static void learn_measurement(struct chrony *chrony, const struct chrony_trackin
 {
     struct timesrc_sample sample;
 
-    chrony_tracking_sample(report, chrony->asked_mono_ns, chrony->asked_real_minus_mono_ns, &sample);
+    chrony_tracking_sample(report, chrony->asked.mono_ns, chrony->asked.real_minus_mono_ns, &sample);
     if (sample.rc == RC_OK && sample.measurement != chrony->measurement) {
         chrony->measurement = sample.measurement;
-        chrony->first_seen_mono_ns = chrony->asked_mono_ns;
+        chrony->first_seen_mono_ns = chrony->asked.mono_ns;
         chrony->is_ahead =
-            chrony_tracking_is_ahead(report, chrony->asked_mono_ns, chrony->asked_real_minus_mono_ns);
+            chrony_tracking_is_ahead(report, chrony->asked.mono_ns, chrony->asked.real_minus_mono_ns);
         if (chrony->is_ahead) {
             log_warning("the clock was set back, and chronyd has not measured it since");
         }
@@ -141,8 +142,7 @@ static void keep(struct chrony *chrony, const struct chrony_tracking *report)
     learn_growth(chrony, report);
     learn_measurement(chrony, report);
     chrony->report = *report;
-    chrony->report_mono_ns = chrony->asked_mono_ns;
-    chrony->report_real_minus_mono_ns = chrony->asked_real_minus_mono_ns;
+    chrony->reported = chrony->asked;
     chrony->has_report = true;
     chrony->is_absent = chrony->waits = false;
     chrony->told = NULL;
@@ -196,12 +196,12 @@ static void put_silence(const struct chrony *chrony, struct timesrc_sample *out)
 {
     const bool is_first = !chrony->has_report && !chrony->is_absent;
 
-    timesrc_read_clocks(&out->mono_ns, &out->real_minus_mono_ns);
+    timesrc_read_clocks(out);
     out->rc = is_first && out->mono_ns - chrony->opened_mono_ns <= PATIENCE_NS ? RC_CLOCK_UNKNOWN
                                                                                : RC_CLOCK_UNREACHABLE;
     out->bound_ns = -1;
     out->leap = CLOCKPAGE_LEAP_UNKNOWN;
-    out->figure_ns = chrony->has_report ? out->mono_ns - chrony->report_mono_ns : -1;
+    out->figure_ns = chrony->has_report ? out->mono_ns - chrony->reported.mono_ns : -1;
     if (!chrony->has_report) {
         (void)snprintf(out->reference, sizeof(out->reference), "chrony");
     }
@@ -211,7 +211,9 @@ static void sample(void *source, struct timesrc_sample *out)
 {
     const struct chrony *chrony = source;
 
-    chrony_tracking_sample(&chrony->report, chrony->report_mono_ns, chrony->report_real_minus_mono_ns, out);
+    chrony_tracking_sample(&chrony->report, chrony->reported.mono_ns, chrony->reported.real_minus_mono_ns,
+                           out);
+    out->mono_minus_raw_ns = chrony->reported.mono_minus_raw_ns;
     if (out->measured_mono_ns > chrony->first_seen_mono_ns) {
         out->measured_mono_ns = chrony->first_seen_mono_ns;
     }
@@ -221,7 +223,7 @@ static void sample(void *source, struct timesrc_sample *out)
         out->rc = RC_CLOCK_UNSYNCHRONISED;
         out->bound_ns = -1;
     }
-    if (!chrony->has_report || chrony->is_absent || now_mono_ns() - chrony->report_mono_ns > PATIENCE_NS) {
+    if (!chrony->has_report || chrony->is_absent || now_mono_ns() - chrony->reported.mono_ns > PATIENCE_NS) {
         put_silence(chrony, out);
     }
 }

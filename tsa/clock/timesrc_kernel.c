@@ -113,6 +113,7 @@ void timesrc_kernel_judge(struct timesrc_kernel *kernel, int result, const struc
         .rc = RC_OK,
         .mono_ns = out->mono_ns,
         .real_minus_mono_ns = out->real_minus_mono_ns,
+        .mono_minus_raw_ns = out->mono_minus_raw_ns,
         .bound_ns = -1,
         .drift_ppb = kernel->drift_ppb,
         .measured_mono_ns = -1,
@@ -143,7 +144,7 @@ static void sample(void *source, struct timesrc_sample *out)
     struct timex timex = {0};
     int result;
 
-    timesrc_read_clocks(&out->mono_ns, &out->real_minus_mono_ns);
+    timesrc_read_clocks(out);
     result = call_kernel(&timex);
     timesrc_kernel_judge(source, result, &timex, out);
 }

@@ -18,7 +18,7 @@ struct timesrc_kernel {
     int64_t measured_mono_ns;
 };
 
-/* timesrc_kernel_judge makes a sample of what adjtimex said (its result and the struct) at the moment that stands in out (mono_ns, real_minus_mono_ns). */
+/* timesrc_kernel_judge makes a sample of what adjtimex said (its result and the struct) at the moment that stands in out (mono_ns and the two differences). */
 void timesrc_kernel_judge(struct timesrc_kernel *kernel, int result, const struct timex *timex,
                           struct timesrc_sample *out);
 

@@ -28,7 +28,7 @@ static void sample(void *source, struct timesrc_sample *out)
         .leap = CLOCKPAGE_LEAP_UNKNOWN,
         .reference = "system",
     };
-    timesrc_read_clocks(&out->mono_ns, &out->real_minus_mono_ns);
+    timesrc_read_clocks(out);
 }
 
 static void close_system(void *source)

@@ -20,8 +20,8 @@
 #define NOTICED_NS (15 * SECOND)
 /* adjtimex(2) slews by less than a tenth (tick: 900,000 to 1,100,000). */
 #define MOST_SLEW 10
-/* What a time service may begin to slew right after a sample, by what it has measured since (maxslewrate of conf/chrony.conf; ntp_adjtime(3)); CLOCK_MONOTONIC,
- * by which the age of a record is told, goes with it. */
+/* What is slewed after a sample shows against CLOCK_MONOTONIC_RAW, but for as much as the frequency is corrected by all the time: that may be to the other side
+ * (the most that a kernel corrects without tricks: ntp_adjtime(3)). */
 #define SLEW_PPB 500000
 /* What is expected of a unit that declares no accuracy: a token that may be off by a year would be none, and hold up all that come after. */
 #define UNDECLARED_NS (10 * SECOND)
@@ -143,7 +143,7 @@ void verdict_init(struct verdict *verdict, const struct verdict_rules *rules,
     /* Servers that contradicted must agree before it is over; a warning of silent ones tells since when. */
     verdict->is_contradicted =
         rules->wants_opinion && last->state == CLOCKPAGE_STOP && last->reason == RC_CLOCK_DISAGREES;
-    if (rules->wants_opinion && last->state == CLOCKPAGE_WARN && last->reason == RC_CLOCK_UNREACHABLE &&
+    if (rules->wants_opinion && last->state == CLOCKPAGE_WARN && last->reason == RC_CLOCK_UNCONFIRMED &&
         last->figure_ns >= 0) {
         verdict->bad_opinion_since = last->sampled_mono_ns - last->figure_ns;
     }
@@ -320,15 +320,16 @@ static int64_t drift_of(const struct timesrc_sample *s)
     return s->drift_ppb < 0 ? 0 : s->drift_ppb > SECOND ? SECOND : s->drift_ppb;
 }
 
-/* The two were asked at different moments: between them the source's bound has grown, and the clock may have been set. */
+/* The two were asked at different moments: between them the source's bound has grown, and the clock may have been set, or slewed. */
 static bool contradicts(const struct verdict *v, const struct judgement *j)
 {
     const struct timesrc_sample *opinion = j->input->opinion, *s = j->sample;
     const int64_t apart = distance(opinion->mono_ns, s->mono_ns);
     const int64_t apart_ms = (apart < HOUR_NS ? apart : HOUR_NS) / 1000000 + 1;
     const int64_t grown = apart_ms * (drift_of(s) + drift_of(opinion)) / 1000;
-    const int64_t allowed =
-        add(add(source_bound(v, j), grown), distance(opinion->real_minus_mono_ns, s->real_minus_mono_ns));
+    const int64_t moved = add(distance(opinion->real_minus_mono_ns, s->real_minus_mono_ns),
+                              distance(opinion->mono_minus_raw_ns, s->mono_minus_raw_ns));
+    const int64_t allowed = add(add(source_bound(v, j), grown), moved);
 
     return s != opinion && s->rc == RC_OK && s->bound_ns >= 0 && opinion->least_ns > allowed;
 }
@@ -375,9 +376,9 @@ static void judge_opinion(struct verdict *v, struct judgement *j)
     } else if (j->opinion == RC_CLOCK_UNKNOWN && (v->last.epoch == 0 || v->last.state == CLOCKPAGE_UNKNOWN)) {
         blame(j, RC_CLOCK_UNKNOWN, -1); /* it is being asked for the first time: a moment's patience */
     } else if (missed > v->rules.max_age_ns) {
-        blame(j, j->opinion, missed);
+        blame(j, RC_CLOCK_UNCONFIRMED, missed); /* the source itself may be all right: the reason says who is not */
     } else {
-        warn(j, j->opinion == RC_CLOCK_UNKNOWN ? RC_CLOCK_UNREACHABLE : j->opinion, missed);
+        warn(j, RC_CLOCK_UNCONFIRMED, missed);
     }
 }
 
@@ -444,6 +445,7 @@ static struct clockpage_record start_record(const struct verdict *v, const struc
         .sampled_mono_ns = s->mono_ns,
         .expires_mono_ns = s->mono_ns + CLOCKPAGE_LIFE_NS,
         .real_minus_mono_ns = s->real_minus_mono_ns,
+        .mono_minus_raw_ns = s->mono_minus_raw_ns,
         .measurement = heard || v->last.epoch == 0 ? s->measurement : v->last.measurement,
         .measured_mono_ns = heard || v->last.epoch == 0 ? s->measured_mono_ns : v->last.measured_mono_ns,
         .bound_ns = s->bound_ns,

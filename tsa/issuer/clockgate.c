@@ -93,9 +93,10 @@ void clockgate_lower(struct clockgate_common *common, int64_t from_ns, struct ge
 struct look {
     const struct clockpage_record *record; /* NULL: there is none yet */
     struct gentime real;
-    int64_t now, before, mono; /* REALTIME, and MONOTONIC before and after it was read */
-    int64_t bound;             /* E; INT64_MAX = unknown */
-    enum rc rc;                /* what is wrong with the clock, and its figure */
+    int64_t now, raw, before,
+        mono;      /* REALTIME, MONOTONIC_RAW, and MONOTONIC before and after they were read */
+    int64_t bound; /* E; INT64_MAX = unknown */
+    enum rc rc;    /* what is wrong with the clock, and its figure */
     int64_t figure_ns;
     bool is_mending;  /* it is stopped still, but this record was good */
     bool is_ignorant; /* nothing is known, rather than something bad */
@@ -125,10 +126,18 @@ static int64_t change_since(const struct look *l, int64_t then)
     return larger(minus(minus(l->now, l->mono), then), minus(minus(l->now, l->before), then));
 }
 
+/* What a time service has slewed since the sample: REALTIME and MONOTONIC go together then, and only the clock that nobody slews shows it. */
+static int64_t slewed_since(const struct look *l)
+{
+    const int64_t then = l->record->mono_minus_raw_ns;
+
+    return larger(minus(minus(l->mono, l->raw), then), minus(minus(l->before, l->raw), then));
+}
+
 static int64_t bound_of(const struct look *l)
 {
     const struct clockpage_record *r = l->record;
-    const int64_t change = magnitude(change_since(l, r->real_minus_mono_ns));
+    const int64_t change = add(magnitude(change_since(l, r->real_minus_mono_ns)), magnitude(slewed_since(l)));
 
     if (r->bound_ns < 0 || r->drift_ppb > DRIFT_MAX || change == INT64_MAX) {
         return INT64_MAX;
@@ -213,6 +222,7 @@ static void look(struct clockgate *gate, int64_t window, struct look *l)
 {
     *l = (struct look){.record = newest(gate), .before = now_mono_ns(), .bound = INT64_MAX, .figure_ns = -1};
     l->real = now_real();
+    l->raw = now_raw_ns();
     l->mono = now_mono_ns();
     l->now = ns_of(l->real);
     judge_record(l, gate->common->lab_time);

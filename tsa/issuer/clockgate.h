@@ -3,7 +3,7 @@
  * The gate that every token passes: the time is right by the clock role's record, in this very request, or there is no token. It
  * reads the clock itself; nobody can hand it a time.
  *
- *     E = bound + age * drift + |change of (REALTIME - MONOTONIC) since the sample|
+ *     E = bound + age * drift + |change of (REALTIME - MONOTONIC) since the sample| + |change of (MONOTONIC - MONOTONIC_RAW) since|
  *     E + |clock - genTime as it is written| <= the accuracy that the token declares
  *
  * What one thread finds wrong with the clock stops all of them, until three good records have come.

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC        0x32676170636f6c63ULL /* "clocpag2": another layout gets another number */
+#define MAGIC        0x33676170636f6c63ULL /* "clocpag3": another layout gets another number */
 #define READ_TRIES   100
 #define RECORD_WORDS (sizeof(struct clockpage_record) / sizeof(uint64_t))
 #define SERVER_WORDS (sizeof(struct clockpage_servers) / sizeof(uint64_t))

@@ -35,6 +35,7 @@ struct clockpage_record {
     int64_t sampled_mono_ns; /* CLOCK_MONOTONIC of the source's reply */
     int64_t expires_mono_ns;
     int64_t real_minus_mono_ns; /* at the sample, to find steps */
+    int64_t mono_minus_raw_ns;  /* MONOTONIC - MONOTONIC_RAW then, to find slews */
     int64_t
         base_ns; /* REALTIME - MONOTONIC before the reference was last measured: what it has changed since is not explained by the source */
     uint64_t measurement;     /* changes with each new measurement of the reference */

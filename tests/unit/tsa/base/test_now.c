@@ -43,6 +43,7 @@ static void a_simulated_clock_takes_their_place(void **state)
     assert_int_equal(now_real().sec, 1234567890);
     assert_int_equal(now_real().nsec, 5);
     assert_int_equal(now_mono_ns(), 2469135780);
+    assert_int_equal(now_raw_ns(), 2469135780);
     when++;
     assert_int_equal(now_real().sec, 1234567891);
     now_set_source(NULL);

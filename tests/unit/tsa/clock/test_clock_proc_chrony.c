@@ -130,7 +130,7 @@ static void test_wakes_when_the_clock_is_set(void **state)
 
 static void leave_record(int64_t sampled_mono_ns)
 {
-    int64_t mono, real_minus_mono;
+    struct timesrc_sample now = {0};
     struct clockpage_record r = {
         .epoch = 41,
         .sampled_mono_ns = sampled_mono_ns,
@@ -144,8 +144,9 @@ static void leave_record(int64_t sampled_mono_ns)
         .reference = "chrony",
     };
 
-    timesrc_read_clocks(&mono, &real_minus_mono);
-    r.real_minus_mono_ns = r.base_ns = real_minus_mono;
+    timesrc_read_clocks(&now);
+    r.real_minus_mono_ns = r.base_ns = now.real_minus_mono_ns;
+    r.mono_minus_raw_ns = now.mono_minus_raw_ns;
     clockpage_write(t.page, &r);
 }
 
@@ -198,7 +199,7 @@ static void test_servers_beside_it(void **state)
         r = record_after(r.epoch);
         assert_true(r.state != CLOCKPAGE_SYNC); /* nobody answers beside chronyd */
     }
-    assert_true(r.state == CLOCKPAGE_WARN && r.reason == RC_CLOCK_UNREACHABLE);
+    assert_true(r.state == CLOCKPAGE_WARN && r.reason == RC_CLOCK_UNCONFIRMED);
     assert_string_equal(r.reference, "chrony 192.0.2.1");
     assert_true(clockpage_read_servers(t.page, &servers) && servers.num == 3);
     for (size_t i = 0; i < 3; i++) {

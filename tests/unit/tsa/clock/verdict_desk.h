@@ -104,6 +104,13 @@ static inline void next(void)
     judge();
 }
 
+static inline void next_for(int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        next();
+    }
+}
+
 /* Two measurements and two good records. */
 static inline void settle(void)
 {

@@ -27,6 +27,7 @@
 
 static struct {
     int64_t real, mono; /* ns */
+    int64_t slewed;     /* both of them, against the clock that nobody slews */
     int64_t late;       /* by how much a thread loses the processor at each reading of the clock, so often: */
     unsigned num_late;
     void (*meanwhile)(void); /* what others do once the clock was read, once */
@@ -68,6 +69,18 @@ static inline int64_t sim_mono(void *arg)
     return simulated.mono;
 }
 
+static inline int64_t sim_raw(void *arg)
+{
+    (void)arg;
+    return simulated.mono - simulated.slewed;
+}
+
+static inline void slew(int64_t ns)
+{
+    advance(ns);
+    simulated.slewed += ns;
+}
+
 static inline void publish(void)
 {
     clockpage_write(t.page, &t.record);
@@ -81,6 +94,7 @@ static inline void sample(void)
         .sampled_mono_ns = simulated.mono,
         .expires_mono_ns = simulated.mono + CLOCKPAGE_LIFE_NS,
         .real_minus_mono_ns = simulated.real - simulated.mono,
+        .mono_minus_raw_ns = simulated.slewed,
         .base_ns = simulated.real - simulated.mono,
         .measurement = 1,
         .measured_mono_ns = simulated.mono - 5 * SECOND,
@@ -113,7 +127,7 @@ static inline void forget(void)
 
 static inline int setup(void **state)
 {
-    static const struct now_source source = {.real = sim_real, .mono_ns = sim_mono};
+    static const struct now_source source = {.real = sim_real, .mono_ns = sim_mono, .raw_ns = sim_raw};
     int fd = memfd_create("clock", MFD_CLOEXEC);
 
     (void)state;

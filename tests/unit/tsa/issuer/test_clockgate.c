@@ -504,6 +504,35 @@ static void test_bound_grows_with_drift(void **state)
     assert_int_equal(pass_with(6, 100 * MS, &out), RC_CLOCK_BOUND);
 }
 
+/* A time service that slews moves CLOCK_REALTIME and CLOCK_MONOTONIC together, chronyd by 8 % if it likes: it is in the bound of the very request, and no step. */
+static void test_slew_counts(void **state)
+{
+    struct clockgate_time out;
+
+    (void)state;
+    for (int sign = -1; sign <= 1; sign += 2) {
+        sample();
+        advance(SECOND);
+        assert_int_equal(pass_with(6, 100 * MS, &out), RC_OK);
+        assert_int_equal(out.bound_ns, MS + 10001);
+        advance(SECOND / 2);
+        slew(sign * 83 * MS);
+        assert_int_equal(pass_with(6, 100 * MS, &out), RC_OK);
+        assert_in_range(out.bound_ns, 84 * MS, 84 * MS + 30000);
+        advance(SECOND / 2);
+        slew(sign * 16 * MS);
+        assert_int_equal(pass_with(6, 100 * MS, &out), RC_CLOCK_BOUND);
+        assert_in_range(out.bound_ns, 100 * MS, 100 * MS + 30000);
+        sample(); /* what was slewed before it is in its own bound */
+        assert_int_equal(pass_with(6, 100 * MS, &out), RC_OK);
+        assert_int_equal(out.bound_ns, MS + 1);
+        t.record.mono_minus_raw_ns = sign < 0 ? INT64_MIN : INT64_MAX; /* absurd, and not wrapped */
+        publish();
+        assert_int_equal(pass(), RC_CLOCK_BOUND);
+        forget();
+    }
+}
+
 /* A record that is being written does not stop a gate that has one; it still dies in time. */
 static void test_torn_record(void **state)
 {
@@ -562,6 +591,7 @@ int main(void)
         GATE_TEST(test_refusal_raises_nothing),
         GATE_TEST(test_rounding_counts),
         GATE_TEST(test_bound_grows_with_drift),
+        GATE_TEST(test_slew_counts),
         GATE_TEST(test_torn_record),
         GATE_TEST(test_stop_is_for_all_threads),
     };
