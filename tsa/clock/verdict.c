@@ -140,6 +140,7 @@ void verdict_init(struct verdict *verdict, const struct verdict_rules *rules,
     verdict->high_ns = larger(last->base_ns, last->real_minus_mono_ns);
     verdict->low_ns = smaller(last->base_ns, last->real_minus_mono_ns);
     verdict->settled_mono_ns = last->sampled_mono_ns;
+    verdict->was_away = last->state == CLOCKPAGE_STOP && last->reason == RC_CLOCK_UNKNOWN;
     /* Servers that contradicted must agree before it is over; a warning of silent ones tells since when. */
     verdict->is_contradicted =
         rules->wants_opinion && last->state == CLOCKPAGE_STOP && last->reason == RC_CLOCK_DISAGREES;
@@ -242,6 +243,10 @@ static void track(struct verdict *v, const struct judgement *j)
 
     if (v->last.epoch == 0) {
         v->last.real_minus_mono_ns = v->anchor_ns = v->low_ns = v->high_ns = s->real_minus_mono_ns;
+    } else if (subtract(s->mono_ns, v->last.sampled_mono_ns) > CLOCKPAGE_LIFE_NS && !s->explains_steps &&
+               s->measurement != v->last.measurement) {
+        v->was_away = true;
+        unsettle(v, s->mono_ns, s->real_minus_mono_ns);
     }
     if (distance(s->real_minus_mono_ns, v->anchor_ns) > NOISE_NS) {
         unsettle(v, s->mono_ns, s->real_minus_mono_ns);
@@ -260,6 +265,7 @@ static void measure(struct verdict *v, const struct judgement *j)
     }
     if (v->num_measured >= (s->explains_steps ? 1 : VERDICT_NUM_MEASURED)) {
         v->doubt_ns = 0;
+        v->was_away = false;
         if (distance(v->high_ns, v->low_ns) > NOISE_NS) {
             v->low_ns = v->high_ns = v->anchor_ns;
         }
@@ -285,6 +291,9 @@ static void judge_moves(const struct verdict *v, struct judgement *j)
     const int64_t before = s->explains_steps ? v->last.real_minus_mono_ns : base_of(v, s);
     const int64_t step = distance(s->real_minus_mono_ns, before);
 
+    if (v->was_away) {
+        blame(j, RC_CLOCK_UNKNOWN, -1);
+    }
     if (step > v->rules.max_step_ns) {
         blame(j, RC_CLOCK_STEPPED, step);
     }

@@ -7,7 +7,8 @@
  *     bound = source's bound + |change of (REALTIME - MONOTONIC) since the reference was last measured|
  *
  * A measurement counts when it was surely begun after the clock was set; of a daemon's, the second one: it takes the first for a bad sample among good
- * ones. Where a leap second came that the source alone or the list alone has announced, or that may have come, nothing is proven until then either.
+ * ones. Where a leap second came that the source alone or the list alone has announced, or that may have come, nothing is proven until then either. Nor where the source has measured while
+ * no record was made for as long as one lives: a clock that was set and set back meanwhile has left no trace but in what the source has learned from it.
  */
 #ifndef TSA_CLOCK_VERDICT_H
 #define TSA_CLOCK_VERDICT_H
@@ -42,6 +43,7 @@ struct verdict {
     int64_t leap_done;            /* the midnight of the leap second that was passed, 0 = none ... */
     int64_t leap_mono_ns;         /* ... and when that was */
     int64_t doubt_ns;             /* how far UTC may have moved there, before a measurement tells */
+    bool was_away;                /* what the source knows was measured while nobody watched the clock */
 };
 
 /* verdict_rules_of reads them from the settings; proof: of the source, CLOCKPAGE_LAB_TIME where lab time is on. */

@@ -228,6 +228,39 @@ static void test_measured_meanwhile(void **state)
     assert_int_equal(t.record.num_good, 1);
 }
 
+/* Set and set back while no record was made: what the source has measured then may rest on that. */
+static void test_measured_while_away(void **state)
+{
+    (void)state;
+    judge();
+    advance(CLOCKPAGE_LIFE_NS); /* as long as a record lives, the gate watches */
+    measure();
+    judge();
+    assert_state(CLOCKPAGE_SYNC, RC_OK);
+    advance(HOUR / 4); /* nothing was measured */
+    judge();
+    assert_state(CLOCKPAGE_SYNC, RC_OK);
+    advance(CLOCKPAGE_LIFE_NS + 1);
+    measure();
+    judge();
+    assert_state(CLOCKPAGE_STOP, RC_CLOCK_UNKNOWN);
+    next_for(4);
+    restart();
+    next_for(4);
+    assert_state(CLOCKPAGE_STOP, RC_CLOCK_UNKNOWN);
+    measure();
+    next_for(16);
+    assert_int_equal(t.record.num_good, 0); /* it may have taken that one for a bad one */
+    measure();
+    next_for(3);
+    assert_state(CLOCKPAGE_SYNC, RC_OK);
+    t.sample.explains_steps = true; /* a source that compares clocks that nobody sets has nothing to forget */
+    advance(HOUR / 4);
+    measure();
+    judge();
+    assert_state(CLOCKPAGE_SYNC, RC_OK);
+}
+
 /* The source changes to another server, which it asked before the step: by the clock of now that was after it. */
 static void test_measured_before_step_back(void **state)
 {
@@ -551,6 +584,7 @@ int main(void)
         cmocka_unit_test_setup(test_step_undone_too_late, setup),
         cmocka_unit_test_setup(test_small_steps, setup),
         cmocka_unit_test_setup(test_measured_meanwhile, setup),
+        cmocka_unit_test_setup(test_measured_while_away, setup),
         cmocka_unit_test_setup(test_measured_before_step_back, setup),
         cmocka_unit_test_setup(test_step_back_a_year, setup),
         cmocka_unit_test_setup(test_measured_unknown_when, setup),
