@@ -239,10 +239,10 @@ refused() {
     await_clock '.state == "sync"'
     granted
     four '"drop": true' '"drop": true' "" "" # an opinion that can not be had is missed, and soon too much
-    await_clock '.state == "warn"'
+    await_clock '.state == "warn" and .reason == "clock-unconfirmed"'
     granted
-    await_clock '.state == "stop"' 30
-    refused "does not answer"
+    await_clock '.state == "stop" and .reason == "clock-unconfirmed"' 30
+    refused "too few of the time servers that confirm the clock answer"
 }
 
 @test "smeared servers and others are not mixed: refused with the line" {

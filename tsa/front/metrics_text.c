@@ -17,9 +17,9 @@ static const char *const kinds[SHARED_KINDS] = {"none", "rfc3161", "authenticode
 static const enum rc ours[] = {
     RC_NO_MEMORY,     RC_CRYPTO,       RC_CERT_NOT_YET_VALID, RC_CERT_EXPIRED,         RC_CLOCK_BACKWARDS,
     RC_CLOCK_UNKNOWN, RC_CLOCK_STALE,  RC_CLOCK_UNREACHABLE,  RC_CLOCK_UNSYNCHRONISED, RC_CLOCK_LOCAL,
-    RC_CLOCK_OLD,     RC_CLOCK_BOUND,  RC_CLOCK_DISAGREES,    RC_CLOCK_STEPPED,        RC_CLOCK_LEAP,
-    RC_KEY_USE_OVER,  RC_LEDGER_WRITE, RC_LEDGER_DAMAGED,     RC_SIGNER_FAILED,        RC_SELF_CHECK,
-    RC_UNIT_UNKNOWN,  RC_OVERLOADED,   RC_ISSUER_GONE,        RC_ISSUER_SILENT,
+    RC_CLOCK_OLD,     RC_CLOCK_BOUND,  RC_CLOCK_DISAGREES,    RC_CLOCK_UNCONFIRMED,    RC_CLOCK_STEPPED,
+    RC_CLOCK_LEAP,    RC_KEY_USE_OVER, RC_LEDGER_WRITE,       RC_LEDGER_DAMAGED,       RC_SIGNER_FAILED,
+    RC_SELF_CHECK,    RC_UNIT_UNKNOWN, RC_OVERLOADED,         RC_ISSUER_GONE,          RC_ISSUER_SILENT,
 };
 /* Refusals of admission. */
 static const enum rc turned_away[] = {RC_FORBIDDEN, RC_RATE, RC_CROWDED};
@@ -266,9 +266,9 @@ static void write_tls(const struct metrics *metrics, struct wbuf *out)
 
 /* Every reason for which the clock can stop: each is a series, so that alerts see it go and come. */
 static const enum rc stop_reasons[] = {
-    RC_CLOCK_UNKNOWN, RC_CLOCK_STALE,     RC_CLOCK_UNREACHABLE, RC_CLOCK_UNSYNCHRONISED,
-    RC_CLOCK_LOCAL,   RC_CLOCK_OLD,       RC_CLOCK_BOUND,       RC_CLOCK_DISAGREES,
-    RC_CLOCK_STEPPED, RC_CLOCK_BACKWARDS, RC_CLOCK_LEAP,
+    RC_CLOCK_UNKNOWN,     RC_CLOCK_STALE,   RC_CLOCK_UNREACHABLE, RC_CLOCK_UNSYNCHRONISED,
+    RC_CLOCK_LOCAL,       RC_CLOCK_OLD,     RC_CLOCK_BOUND,       RC_CLOCK_DISAGREES,
+    RC_CLOCK_UNCONFIRMED, RC_CLOCK_STEPPED, RC_CLOCK_BACKWARDS,   RC_CLOCK_LEAP,
 };
 
 static void write_clock_state(const struct facts *facts, struct wbuf *out)

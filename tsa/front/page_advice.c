@@ -28,6 +28,8 @@ static const struct {
      CLOCK_STATUS "; chronyc tracking shows where they come from. Wait for it to converge, use "
                   "nearer servers, or declare a larger accuracy."},
     {RC_CLOCK_DISAGREES, CLOCK_STATUS "; compare with a clock that you trust, and take out who is wrong."},
+    {RC_CLOCK_UNCONFIRMED,
+     CLOCK_STATUS "; clock.servers are meant, not chronyd: see that they are reached (UDP port 123)."},
     {RC_CLOCK_STEPPED, CLOCK_STATUS "; find out who has set the clock (journalctl -u chrony). It goes on by "
                                     "itself once the clock was compared again."},
     {RC_CLOCK_BACKWARDS,

@@ -47,6 +47,7 @@ static const struct {
     {RC_CLOCK_OLD, CLOCK_RETRY_S, true},
     {RC_CLOCK_BOUND, CLOCK_RETRY_S, true},
     {RC_CLOCK_DISAGREES, CLOCK_RETRY_S, true},
+    {RC_CLOCK_UNCONFIRMED, CLOCK_RETRY_S, true},
     {RC_CLOCK_STEPPED, CLOCK_RETRY_S, true},
     {RC_CLOCK_LEAP, CLOCK_RETRY_S, true},
     /* These end by nobody's waiting. */

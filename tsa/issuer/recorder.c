@@ -229,7 +229,7 @@ static void (*const put_answer[])(struct recorder *r, const struct job *job) = {
     [JOB_PONG] = put_pong,
 };
 
-_Static_assert(RC_CLOCK_LEAP - RC_CLOCK_BACKWARDS == 10, "the clock's reasons stand together");
+_Static_assert(RC_CLOCK_LEAP - RC_CLOCK_BACKWARDS == 11, "the clock's reasons stand together");
 
 static bool is_of_clock(enum rc rc)
 {

@@ -52,6 +52,7 @@ static const struct {
     {RC_CLOCK_BOUND, "it may be wrong by ", "",
      "the clock may be wrong by more than half of what the declared accuracy allows"},
     {RC_CLOCK_DISAGREES, "by ", "", NULL},
+    {RC_CLOCK_UNCONFIRMED, "for ", "", NULL},
     {RC_CLOCK_STEPPED, "by ", "", NULL},
     {RC_CLOCK_LEAP, "", " away", NULL},
 };

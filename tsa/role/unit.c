@@ -345,6 +345,7 @@ static const struct {
     {RC_CLOCK_OLD, put_later},
     {RC_CLOCK_BOUND, put_later},
     {RC_CLOCK_DISAGREES, put_later},
+    {RC_CLOCK_UNCONFIRMED, put_later},
     {RC_CLOCK_STEPPED, put_later},
     {RC_CLOCK_LEAP, put_later},
     {RC_OVERLOADED, put_later},

@@ -99,6 +99,7 @@
     X(CLOCK_OLD, "clock-old", "the clock was not compared with its reference for too long")                  \
     X(CLOCK_BOUND, "clock-bound", "the clock may be wrong by more than the declared accuracy allows")        \
     X(CLOCK_DISAGREES, "clock-disagrees", "the time servers do not agree with each other or the clock")      \
+    X(CLOCK_UNCONFIRMED, "clock-unconfirmed", "too few of the time servers that confirm the clock answer")   \
     X(CLOCK_STEPPED, "clock-stepped", "the clock was set")                                                   \
     X(CLOCK_LEAP, "clock-leap", "a leap second is near")                                                     \
     X(KEY_USE_OVER, "key-use-over", "the private key was in use for as long as it may be")                   \
