@@ -141,11 +141,10 @@ void verdict_init(struct verdict *verdict, const struct verdict_rules *rules,
     verdict->low_ns = smaller(last->base_ns, last->real_minus_mono_ns);
     verdict->settled_mono_ns = last->sampled_mono_ns;
     verdict->was_away = last->state == CLOCKPAGE_STOP && last->reason == RC_CLOCK_UNKNOWN;
-    /* Servers that contradicted must agree before it is over; a warning of silent ones tells since when. */
+    /* Servers that contradicted must agree before it is over; silent ones have been so for as long as was told. */
     verdict->is_contradicted =
         rules->wants_opinion && last->state == CLOCKPAGE_STOP && last->reason == RC_CLOCK_DISAGREES;
-    if (rules->wants_opinion && last->state == CLOCKPAGE_WARN && last->reason == RC_CLOCK_UNCONFIRMED &&
-        last->figure_ns >= 0) {
+    if (rules->wants_opinion && last->reason == RC_CLOCK_UNCONFIRMED && last->figure_ns >= 0) {
         verdict->bad_opinion_since = last->sampled_mono_ns - last->figure_ns;
     }
 }
@@ -385,7 +384,7 @@ static void judge_opinion(struct verdict *v, struct judgement *j)
     } else if (j->opinion == RC_CLOCK_UNKNOWN && (v->last.epoch == 0 || v->last.state == CLOCKPAGE_UNKNOWN)) {
         blame(j, RC_CLOCK_UNKNOWN, -1); /* it is being asked for the first time: a moment's patience */
     } else if (missed > v->rules.max_age_ns) {
-        blame(j, RC_CLOCK_UNCONFIRMED, missed); /* the source itself may be all right: the reason says who is not */
+        blame(j, RC_CLOCK_UNCONFIRMED, missed); /* the source itself may be all right */
     } else {
         warn(j, RC_CLOCK_UNCONFIRMED, missed);
     }

@@ -490,6 +490,10 @@ static void test_silent_servers(void **state)
     t.sample.measured_mono_ns = t.sample.mono_ns;
     judge();
     assert_state(CLOCKPAGE_STOP, RC_CLOCK_UNCONFIRMED);
+    restart(); /* no patience anew */
+    next_for(5);
+    assert_state(CLOCKPAGE_STOP, RC_CLOCK_UNCONFIRMED);
+    assert_int_equal(t.record.num_good, 0);
     t.opinion.rc = RC_OK;
     t.opinion.measured_mono_ns = t.opinion.mono_ns;
     next();
