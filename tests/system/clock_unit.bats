@@ -203,7 +203,7 @@ is_jailed() { grep -q '^Seccomp:[[:space:]]*2' "/proc/$CLOCK_PID/status"; }
     local before
     clock_start
     await 10 test -s clock
-    await 10 grep -q 'clock is in sync' clock.err
+    await 10 grep -q 'clock: sync' clock.err
     clock_end TERM
     # Behind the page stands which boot it is of.
     [ "$(dd if=clock bs=1 skip=4096 count=36 2> /dev/null)" = "$(cat /proc/sys/kernel/random/boot_id)" ]
