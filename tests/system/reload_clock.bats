@@ -246,5 +246,5 @@ clients_end() {
     refute wait "$pid"
     cat answer
     # It asks how things stand first: by the time that is known, the next one may be there to judge.
-    grep -E 'the signing process ended before it answered|not ahead of the clock' answer
+    grep -E 'the signing process (ended before it answered|does not answer)|not ahead of the clock' answer
 }
