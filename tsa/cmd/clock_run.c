@@ -144,7 +144,7 @@ static int read_settings(struct clock_start *start)
     free(text);
     if (start->config < 0) {
         log_error("can not keep the configuration in memory: %s", strerror(errno));
-        return EX_OSERR;
+        return EX_SOFTWARE;
     }
     if (!*start->settings.clock.file) {
         log_error(
@@ -203,7 +203,7 @@ static int become_clock(const struct clock_start *start)
         rc = spawn_replace(&spawn);
     }
     log_error("can not become the clock role: %s", strerror(errno));
-    return rc == RC_OK ? 0 : EX_OSERR;
+    return rc == RC_OK ? 0 : EX_SOFTWARE;
 }
 
 int clock_run(const char *config)
@@ -214,7 +214,7 @@ int clock_run(const char *config)
     log_start("clock", LOG_LEVEL_NOTICE, LOG_FORM_TEXT);
     if (spawn_init() != RC_OK) {
         log_error("can not open this program's file: %s", strerror(errno));
-        return EX_OSERR;
+        return EX_SOFTWARE;
     }
     code = read_settings(&start);
     if (code == 0) {

@@ -331,9 +331,8 @@ static const struct command cmd_clock_run = {
              "after a change. SIGTERM ends it; what it knew of the clock is in the file, and the next one "
              "goes on from there.\n"
              "Exit codes: 1 not now (another one writes that file, or names can not be resolved); 70 our "
-             "fault; 71 the system "
-             "refused\n"
-             "something; 78 the configuration, or what it names, can not be used.",
+             "fault, or the system refused something;\n"
+             "78 the configuration, or what it names, can not be used.",
     .options = run_table,
     .size = sizeof(struct clock_run_options),
     .run = run,
