@@ -10,7 +10,6 @@
 #define NUM_QUICK    4
 #define QUICK_NS     (250 * MS)
 #define QUICK_END    (2 * SECOND)
-#define READ_TRIES   3
 #define SERVER_WRONG (2 * MS) /* at most, and it says so */
 
 struct server {
@@ -131,19 +130,10 @@ void servers_act(void)
 
 void servers_sample(struct timesrc_sample *out)
 {
-    struct sntp_moment best = {.error_ns = INT64_MAX};
+    const int64_t error = timesrc_read_clocks(out);
+    const struct sntp_moment now = sntp_moment_of(out, error);
 
-    for (int i = 0; i < READ_TRIES; i++) {
-        const int64_t before = now_raw_ns();
-        const int64_t mono = now_mono_ns();
-        const int64_t real = gentime_diff_ns(now_real(), (struct gentime){0});
-        const int64_t took = now_raw_ns() - before;
-
-        if (took < best.error_ns) {
-            best = (struct sntp_moment){real, mono, before + took / 2, took};
-        }
-    }
-    sntp_estimate_sample(&s.estimate, &best, out);
+    sntp_estimate_sample(&s.estimate, &now, out);
     if (out->rc == RC_CLOCK_UNREACHABLE && world_now() - s.started < QUICK_END) {
         out->rc = RC_CLOCK_UNKNOWN;
     }

@@ -249,6 +249,16 @@ static void put_agreed(struct sntp_estimate *e, const struct sntp_moment *now, c
     out->stratum = stratum_of(e, j);
 }
 
+struct sntp_moment sntp_moment_of(const struct timesrc_sample *clocks, int64_t error_ns)
+{
+    return (struct sntp_moment){
+        .real_ns = clocks->mono_ns + clocks->real_minus_mono_ns,
+        .mono_ns = clocks->mono_ns,
+        .raw_ns = clocks->mono_ns - clocks->mono_minus_raw_ns,
+        .error_ns = error_ns,
+    };
+}
+
 void sntp_estimate_sample(struct sntp_estimate *estimate, const struct sntp_moment *now,
                           struct timesrc_sample *out)
 {

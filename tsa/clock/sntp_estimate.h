@@ -70,6 +70,9 @@ void sntp_estimate_unfit(struct sntp_estimate *estimate, size_t server, int64_t 
 /* sntp_estimate_has_majority tells whether more than half of the servers have said something that counts now. */
 bool sntp_estimate_has_majority(const struct sntp_estimate *estimate, int64_t raw_ns);
 
+/* sntp_moment_of is the moment of timesrc_read_clocks, and of what that has returned. */
+struct sntp_moment sntp_moment_of(const struct timesrc_sample *clocks, int64_t error_ns);
+
 /* sntp_estimate_sample says what is known of CLOCK_REALTIME now. */
 void sntp_estimate_sample(struct sntp_estimate *estimate, const struct sntp_moment *now,
                           struct timesrc_sample *out);

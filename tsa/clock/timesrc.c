@@ -20,7 +20,7 @@ const struct timesrc_ops *timesrc_of(int source)
 }
 
 /* A process may be taken off the processor between two readings: the pair that took the least time is the nearest. */
-void timesrc_read_clocks(struct timesrc_sample *out)
+int64_t timesrc_read_clocks(struct timesrc_sample *out)
 {
     int64_t least = INT64_MAX;
 
@@ -37,4 +37,5 @@ void timesrc_read_clocks(struct timesrc_sample *out)
             out->mono_minus_raw_ns = out->mono_ns - raw;
         }
     }
+    return least;
 }

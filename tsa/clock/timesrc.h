@@ -63,7 +63,8 @@ extern const struct timesrc_ops timesrc_chrony;
 extern const struct timesrc_ops timesrc_kernel;
 extern const struct timesrc_ops timesrc_sntp; /* the source, or beside chrony and kernel the second opinion */
 
-/* timesrc_read_clocks reads the three clocks as near to each other as a few tries allow: mono_ns and the two differences of out are filled. */
-void timesrc_read_clocks(struct timesrc_sample *out);
+/* timesrc_read_clocks reads the three clocks as near to each other as a few tries allow: mono_ns and the two differences of out are filled.
+ * Returns how long that took, ns: by so much they may be apart. */
+int64_t timesrc_read_clocks(struct timesrc_sample *out);
 
 #endif

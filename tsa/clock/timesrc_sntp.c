@@ -22,7 +22,6 @@
 
 #define EX_SOFTWARE    70
 #define FIRST_ROUND_NS INT64_C(2000000000)
-#define READ_TRIES     5
 #define TEXT_MAX       4096 /* of all servers' addresses */
 #define NOT_TOLD       UINT32_MAX
 
@@ -188,24 +187,6 @@ static bool take(void *source)
 
 /* ---- what is known ---- */
 
-/* Of a few readings the one that took least: a process may be taken off the processor between two. */
-static struct sntp_moment read_moment(void)
-{
-    struct sntp_moment best = {.error_ns = INT64_MAX};
-
-    for (int i = 0; i < READ_TRIES; i++) {
-        const int64_t before = now_raw_ns();
-        const int64_t mono = now_mono_ns();
-        const int64_t real = gentime_diff_ns(now_real(), (struct gentime){0});
-        const int64_t took = now_raw_ns() - before;
-
-        if (took < best.error_ns) {
-            best = (struct sntp_moment){real, mono, before + took / 2, took};
-        }
-    }
-    return best;
-}
-
 static void tell(const struct sntp *s, size_t i, const struct clockpage_server *server)
 {
     char offset[CLOCKWORDS_MAX], error[CLOCKWORDS_MAX];
@@ -247,7 +228,8 @@ static void tell_changes(struct sntp *s)
 static void sample(void *source, struct timesrc_sample *out)
 {
     struct sntp *s = source;
-    const struct sntp_moment now = read_moment();
+    const int64_t error = timesrc_read_clocks(out);
+    const struct sntp_moment now = sntp_moment_of(out, error);
 
     sntp_estimate_sample(&s->estimate, &now, out);
     sntp_estimate_servers(&s->estimate, &now, &s->page);
