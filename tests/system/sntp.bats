@@ -6,6 +6,7 @@
 # chronyd they have the right to object.
 
 load lab
+load ask_clock
 
 setup_file() {
     export SERVERS="$BATS_FILE_TMPDIR/servers.json" SERVERS_PID
@@ -72,30 +73,6 @@ servers_list() { sed 's/.*/{ address = "&"; },/; 1s/^/servers = ( /; $s/,$/ );/'
 clock_is() {
     sed "s/^clock = .*/clock = { $1 };/; s/^\( *\)name = \"lab\";/&\n\1accuracy = \"1 s\";\n\1time_digits = 3;/" "$BATS_FILE_TMPDIR/plain.conf" > "$LAB/tsa.conf"
     grep -q '^clock = { source = "[cs][hn]' "$LAB/tsa.conf"
-}
-
-status() { "$TSA" status -c "$LAB/tsa.conf" --json; }
-
-# await_clock EXPRESSION [SECONDS]: until it is true of the clock in the status.
-await_clock() {
-    local tries=$((${2:-15} * 10))
-    until status 2> /dev/null | jq -e ".clock | $1" > /dev/null 2>&1; do
-        [ $((tries -= 1)) -gt 0 ] || { echo "not so: $1"; status | jq .clock; tail -n 20 "$LAB.log/err"; return 1; }
-        sleep 0.1
-    done
-}
-
-ask() {
-    curl -sS -m 20 --fail -H 'Content-Type: application/timestamp-query' --data-binary @q.tsq -o r.tsr "$URL"
-    openssl ts -reply -in r.tsr -text > text 2> /dev/null
-}
-
-granted() { ask && { grep -F 'Status: Granted.' text || { cat text; return 1; }; }; }
-
-# refused WORDS: with timeNotAvailable and these words in the reason
-refused() {
-    ask
-    grep -F 'Status: Rejected.' text && grep -F "the TSA's time source is not available" text && tr -s '\n ' ' ' < text | grep -F "$1" || { cat text; return 1; }
 }
 
 @test "four servers that agree prove the time, within seconds of the start" {
